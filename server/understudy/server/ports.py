@@ -1,0 +1,106 @@
+"""The seams: what the story of one call needs from the world, one or two methods each.
+
+Implementations live at the edge (`upstream`, `gate`, `simulated`, `sinks`) and meet the completer
+in `app` only. Instants are seconds of the event loop's monotonic clock.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from understudy.server.domain.chat import ChatCall
+from understudy.server.domain.completion import Completion, Delta, Warning
+from understudy.server.domain.deployment import Deployment, Endpoint
+from understudy.server.errors import RefusedError, UnderstudyError
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A POST. The credential is in the endpoint; `warnings` is what the dialect had to drop."""
+
+    endpoint: Endpoint
+    body: bytes
+    stream: bool = False
+    warnings: tuple[Warning, ...] = ()
+
+
+class Reader(Protocol):
+    """Turns one reply's bytes into an answer. Fed at any boundary; holds no more than its cap."""
+
+    def feed(self, data: bytes) -> Sequence[Delta]:
+        """Take the next bytes; return the deltas that they complete, none for a whole answer.
+
+        Raises UpstreamError as soon as the reply is known to be no answer.
+        """
+        ...
+
+    def finish(self) -> Completion:
+        """Return the whole answer, the reply being over.
+
+        Raises UpstreamError if the reply is a failure, malformed, or ended early.
+        """
+        ...
+
+
+class Dialect(Protocol):
+    """What a provider speaks. Pure: no socket, no clock."""
+
+    def encode(self, call: ChatCall, deployment: Deployment) -> HttpRequest:
+        """Write a prompt in the provider's language.
+
+        Raises RequestError for what the dialect cannot carry, unless `drop_params` says to drop.
+        """
+        ...
+
+    def reader(self, stream: bool, status: int, headers: Mapping[str, str]) -> Reader:
+        """Return what reads the reply that begins with this status and these headers."""
+        ...
+
+
+class Exchange(Protocol):
+    """A reply that has begun. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes. Raises UpstreamError; bounded in bytes and in time."""
+        ...
+
+
+class Upstream(Protocol):
+    """The network, or a stand-in for it. One for each event loop."""
+
+    def exchange(
+        self, request: HttpRequest, deadline: float
+    ) -> AbstractAsyncContextManager[Exchange]:
+        """Send a request; leaving the context closes the connection unless the reply was whole.
+
+        Raises UpstreamError, classified by cause, and on the deadline with UPSTREAM_READ_TIMEOUT.
+        """
+        ...
+
+
+class Purpose(Enum):
+    """Why a deployment is asked. Each purpose has seats and breakers of its own."""
+
+    PRIMARY = auto()
+    SILENT = auto()
+
+
+class Permit(Protocol):
+    """A seat. Left exactly once, whatever happens."""
+
+    def leave(self, failure: UnderstudyError | None) -> None:
+        """Give the seat back and say how it went. Never blocks, never raises."""
+        ...
+
+
+class Gate(Protocol):
+    """Who may ask a deployment now."""
+
+    def enter(self, deployment: Deployment, purpose: Purpose) -> Permit | RefusedError:
+        """Return a seat, or why there is none. Never blocks, never raises."""
+        ...
