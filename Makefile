@@ -1,1 +1,81 @@
+# Every target makes .venv and fills it by itself; all that is needed is Python 3.11 or newer.
 .DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+PROTOS := $(shell find protos -name '*.proto')
+SERVICES := $(shell grep -l '^service ' $(PROTOS))
+ARGS ?=
+CONFIG ?= config.yaml
+# What `buf breaking` compares with: main, or where main itself is checked out, the commit before.
+BASE ?= $(shell [ "$$(git rev-parse HEAD)" = "$$(git rev-parse -q --verify main)" ] \
+  && git rev-parse -q --verify HEAD~1 || echo main)
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/server ## Run with simulated models: no key, no network (ARGS='--port 0')
+	@exec $(BIN)/understudy demo $(ARGS)
+
+serve: .venv/server ## Run with CONFIG=config.yaml (ARGS='--log-level debug')
+	@exec $(BIN)/understudy serve --config $(CONFIG) $(ARGS)
+
+protos: .venv/dev ## Rewrite understudy.v1 from the .proto files
+	@rm -f protos/understudy/v1/*_pb2*
+	$(BIN)/python -m grpc_tools.protoc --proto_path=protos --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
+	  --python_out=protos --mypy_out=quiet:protos $(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc --proto_path=protos --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+	  --grpc_python_out=protos --mypy_grpc_out=quiet:protos $(SERVICES)
+
+format: .venv/dev ## Rewrite the code the way ruff and buf like it
+	$(BIN)/ruff check --fix && $(BIN)/ruff format && $(BIN)/buf format --write
+
+lint: .venv/dev ## Check style, types and protos
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+test: .venv/dev ## Run the tests (ARGS='-k routing')
+	$(BIN)/pytest $(ARGS)
+
+check: lint breaking test protos ## Do all that CI does; fail if generated code is stale
+	@test -z "$$(git status --porcelain -- protos)" || { echo "generated code is stale: commit what 'make protos' wrote" >&2; exit 1; }
+	@echo "all checks passed"
+
+breaking: .venv/dev
+	@if git rev-parse -q --verify '$(BASE):protos' >/dev/null 2>&1; then \
+	  old=$$(mktemp -d) && trap 'rm -rf "$$old"' EXIT && \
+	  git archive '$(BASE)' protos buf.yaml | tar -x -C "$$old" && \
+	  echo "buf breaking --against $(BASE)" && $(BIN)/buf breaking --against "$$old"; \
+	else echo "buf breaking: skipped, $(BASE) has no protos"; fi
+
+bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
+	@exec $(BIN)/python -m benchmarks.relay $(ARGS)
+
+# googleapis-common-protos-stubs asks for grpc-stubs, which would hide types-grpcio.
+lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --no-emit-package grpc-stubs --extra server --group dev pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra server --group build -c requirements-dev.txt pyproject.toml -o requirements.txt
+
+.venv/bin/python:
+	@python=; for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed; name yours with PYTHON=…" >&2; exit 1; fi; \
+	echo "Making .venv with $$($$python --version)" >&2; $$python -m venv .venv
+
+.venv/server: .venv/bin/python requirements.txt pyproject.toml
+	@[ -e .venv/dev ] || { echo "Installing what the service needs into .venv (once, up to a minute) …" >&2; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/python requirements-dev.txt pyproject.toml
+	@echo "Installing the service and its development tools into .venv (once, a minute or two) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help demo serve protos format lint test check breaking bench lock

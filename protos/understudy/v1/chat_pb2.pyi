@@ -244,7 +244,9 @@ class ToolCall(_message.Message):
     index: _builtins.int
     """In a stream only: which call of the message this is a piece of, from 0."""
     extra_json: _builtins.str
-    """Further fields of this call, as the text of a JSON object; its members are passed on as written."""
+    """Further fields of this call, as the text of a JSON object; its members are passed on as
+    written.
+    """
     @_builtins.property
     def function(self) -> Global___FunctionCall:
         """The function and its arguments."""
@@ -306,7 +308,9 @@ class Tool(_message.Message):
     type: _builtins.str
     """"function", or a provider's own word."""
     extra_json: _builtins.str
-    """Further fields of this tool, as the text of a JSON object; its members are passed on as written."""
+    """Further fields of this tool, as the text of a JSON object; its members are passed on as
+    written.
+    """
     @_builtins.property
     def function(self) -> Global___FunctionDefinition:
         """The function."""

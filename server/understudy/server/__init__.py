@@ -1,0 +1,1 @@
+"""The service. Importing this pulls nothing; each module names what it needs."""

@@ -81,7 +81,10 @@ class Reason(StrEnum):
 
 
 class UnderstudyError(Exception):
-    """The root. `message` is for people; `metadata` repeats what it interpolates."""
+    """The root. `message` is for people; `metadata` repeats what it interpolates.
+
+    `attempts` counts the upstream calls made before it: at 0 the request is safe to send again.
+    """
 
     def __init__(
         self, reason: Reason, message: str, *, metadata: Mapping[str, str] | None = None
@@ -90,6 +93,7 @@ class UnderstudyError(Exception):
         self.reason = reason
         self.message = message
         self.metadata: Mapping[str, str] = metadata or {}
+        self.attempts = 0
 
 
 class RequestError(UnderstudyError):

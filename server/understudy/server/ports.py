@@ -13,7 +13,8 @@ from typing import Protocol
 from understudy.server.domain.chat import ChatCall
 from understudy.server.domain.completion import Completion, Delta, Warning
 from understudy.server.domain.deployment import Deployment, Endpoint
-from understudy.server.errors import RefusedError, UnderstudyError
+from understudy.server.errors import Reason, RefusedError
+from understudy.server.events import CallEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,11 @@ class Purpose(Enum):
 class Permit(Protocol):
     """A seat. Left exactly once, whatever happens."""
 
-    def leave(self, failure: UnderstudyError | None) -> None:
-        """Give the seat back and say how it went. Never blocks, never raises."""
+    def leave(self, reason: Reason | None) -> None:
+        """Give the seat back and say how it went. Never blocks, never raises.
+
+        `None` is an answer; CANCELLED, a caller that gave up, says nothing of the deployment.
+        """
         ...
 
 
@@ -103,4 +107,12 @@ class Gate(Protocol):
 
     def enter(self, deployment: Deployment, purpose: Purpose) -> Permit | RefusedError:
         """Return a seat, or why there is none. Never blocks, never raises."""
+        ...
+
+
+class Journal(Protocol):
+    """Whoever wants to know what happened: logs, and later records, metrics, sinks."""
+
+    def note(self, event: CallEvent) -> None:
+        """Take an event. Never blocks, never raises."""
         ...

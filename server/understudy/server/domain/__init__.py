@@ -1,0 +1,1 @@
+"""What the service talks about: immutable values, and nothing that acts."""

@@ -76,7 +76,7 @@ class Message(Struct, frozen=True):
     """
 
     role: str
-    content: str | tuple[ContentPart, ...] | None | UnsetType = UNSET
+    content: str | tuple[ContentPart, ...] | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
     tool_call_id: str | UnsetType = UNSET

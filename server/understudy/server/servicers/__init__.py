@@ -1,0 +1,1 @@
+"""The gRPC side: wire message → domain value, domain error → status. Nothing else."""

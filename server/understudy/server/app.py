@@ -1,0 +1,205 @@
+"""Puts the service together, runs it and takes it down: the composition root.
+
+Only here do the members of the outer row (upstream, gate, sinks, servicers) meet.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from understudy.server.completer import Completer
+from understudy.server.config import Config, ServerSettings
+from understudy.server.errors import ConfigError
+from understudy.server.gate import SeatGate
+from understudy.server.listening import check_exposure, credentials, is_loopback
+from understudy.server.live import Live
+from understudy.server.ports import Exchange, HttpRequest, Upstream
+from understudy.server.providers import dialect
+from understudy.server.servicers.access import Access
+from understudy.server.servicers.completion import CompletionServicer
+from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.simulated import SimulatedUpstream
+from understudy.server.sinks.log import CallLog
+from understudy.server.upstream import HttpUpstream
+from understudy.v1 import (
+    completion_pb2,
+    completion_pb2_grpc,
+    experiment_pb2,
+    experiment_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
+    record_pb2,
+    record_pb2_grpc,
+)
+
+_LOG = logging.getLogger(__name__)
+
+SERVICES = tuple(
+    file.services_by_name[name].full_name
+    for file, name in (
+        (completion_pb2.DESCRIPTOR, "CompletionService"),
+        (experiment_pb2.DESCRIPTOR, "ExperimentService"),
+        (record_pb2.DESCRIPTOR, "RecordService"),
+        (operations_pb2.DESCRIPTOR, "OperationsService"),
+    )
+)
+
+# After the grace period handlers are cancelled; this long (seconds) they may take to clean up.
+_LAST_WORDS = 1.0
+
+
+class _Upstreams:
+    """Sends simulated models their prompts without a network, and all others theirs by HTTP."""
+
+    def __init__(self, http: Upstream, simulated: Upstream) -> None:
+        self._http = http
+        self._simulated = simulated
+
+    def exchange(
+        self, request: HttpRequest, deadline: float
+    ) -> AbstractAsyncContextManager[Exchange]:
+        if request.endpoint.url.startswith("simulated:"):
+            return self._simulated.exchange(request, deadline)
+        return self._http.exchange(request, deadline)
+
+
+class Service:
+    """A service that has started. Made by `start_service`, ended by `drain`."""
+
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        servicer: health.aio.HealthServicer,
+        calls: Calls,
+        gate: SeatGate,
+        upstream: HttpUpstream,
+        port: int,
+        settings: ServerSettings,
+    ) -> None:
+        self._server = server
+        self._health = servicer
+        self._settings = settings
+        self.calls = calls
+        self.gate = gate
+        self.upstream = upstream
+        self.port = port
+
+    @property
+    def address(self) -> str:
+        """`host:port`, as a client on this machine would dial it."""
+        host = self._settings.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    async def drain(self) -> None:
+        """Stop without losing a call: tell the balancers, wait, stop listening, wait for the rest.
+
+        `grpc.aio` cancels calls that no handler has begun, and returns before the handlers that
+        it aborted ran their `finally`. Hence the delay, in which clients see NOT_SERVING and go
+        elsewhere, and the count of our own.
+        """
+        drain = self._settings.drain
+        await self._health.enter_graceful_shutdown()
+        _LOG.info("draining: %d calls under way", self.calls.running)
+        await asyncio.sleep(drain.delay)
+        await self._server.stop(drain.grace)
+        try:
+            await asyncio.wait_for(self.calls.wait_until_idle(), _LAST_WORDS)
+        except TimeoutError:
+            _LOG.warning("%d calls did not end in time", self.calls.running)
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncGenerator[Service, None]:
+    """Run a service on the current event loop; leaving the context stops it at once.
+
+    Raises ConfigError if it cannot listen as configured.
+    """
+    settings = config.settings.server
+    for warning in check_exposure(settings):
+        _LOG.warning("%s", warning)
+    async with AsyncExitStack() as stack:
+        egress = config.settings.egress
+        http = await stack.enter_async_context(
+            HttpUpstream(proxy=egress.proxy, no_proxy=egress.no_proxy, ca_file=egress.ca_file)
+        )
+        live = Live(config.snapshot)
+        gate = SeatGate()
+        completer = Completer(
+            live,
+            dialect=dialect,
+            upstream=_Upstreams(http, SimulatedUpstream()),
+            gate=gate,
+            journal=CallLog(),
+            clock=asyncio.get_running_loop().time,
+        )
+        server = grpc.aio.server(options=_options(settings))
+        calls = Calls()
+        guard = Guard(server, Access(settings.api_keys, settings.tls.clients), calls)
+        completion_pb2_grpc.add_CompletionServiceServicer_to_server(
+            CompletionServicer(completer, live, settings.default_timeout), guard
+        )
+        # Their base classes serve what is in the contract but not in this version.
+        experiment_pb2_grpc.add_ExperimentServiceServicer_to_server(
+            experiment_pb2_grpc.ExperimentServiceServicer(), guard
+        )
+        record_pb2_grpc.add_RecordServiceServicer_to_server(
+            record_pb2_grpc.RecordServiceServicer(), guard
+        )
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(
+            operations_pb2_grpc.OperationsServiceServicer(), guard
+        )
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, guard)
+        for name in SERVICES:
+            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if _reflects(settings):
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+                reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard
+            )
+        port = _listen(server, settings)
+        await server.start()
+        stack.push_async_callback(server.stop, None)
+        yield Service(server, servicer, calls, gate, http, port, settings)
+
+
+def _reflects(settings: ServerSettings) -> bool:
+    if settings.reflection == "auto":
+        return is_loopback(settings.host)
+    return settings.reflection == "on"
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 0),  # a second server on the port must be an error, not a lottery
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        # Clients that ping an idle connection each 30 s are welcome; grpc's default is 5 min.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.port}"
+    secrets = credentials(settings.tls)
+    try:
+        if secrets is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, secrets)
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise ConfigError(
+            [
+                f"understudy.server.port: cannot listen on {address}; if another program has "
+                "the port, choose another or 0 for a free one"
+            ]
+        )
+    return port

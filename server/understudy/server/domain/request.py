@@ -1,0 +1,42 @@
+"""What a caller asks of the service: a prompt, and who shall answer it. Values only."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from msgspec import Struct
+
+from understudy.server.domain.chat import ChatCall
+
+
+class SplitMode(Enum):
+    """What `models` means beside `experiment`."""
+
+    FOLLOW = auto()
+    REGISTER = auto()
+    OVERRIDE = auto()
+
+
+class Target(Struct, frozen=True):
+    """Who shall answer: exactly one of a group, a split for this call, an experiment.
+
+    `models` may stand beside `experiment` where `mode` says what that means.
+    """
+
+    model: str = ""
+    models: Mapping[str, float] = {}
+    experiment: str = ""
+    mode: SplitMode = SplitMode.FOLLOW
+    control: str = ""
+
+
+class CompletionRequest(Struct, frozen=True):
+    """One prompt with its target. `deadline` is in seconds of the event loop's clock."""
+
+    target: Target
+    chat: ChatCall
+    deadline: float
+    request_id: str = ""
+    caller: str = ""
+    user: str = ""
+    metadata: Mapping[str, str] = {}
+    may_mirror: bool = True

@@ -1,0 +1,68 @@
+"""What the journal is told of a call, in this order: everything else that is said about it, in
+logs, records, metrics and traces, is derived from these.
+
+`instant` is in seconds of the event loop's monotonic clock. No event holds a credential.
+"""
+
+from msgspec import Struct
+
+from understudy.server.domain.completion import Completion
+from understudy.server.domain.request import CompletionRequest
+from understudy.server.errors import Reason
+
+
+class CallStarted(Struct, frozen=True):
+    """A request was understood."""
+
+    pair_id: str
+    instant: float
+    request: CompletionRequest
+    revision: int
+
+
+class AttemptStarted(Struct, frozen=True):
+    """A deployment is about to be asked. `attempt` counts from 1."""
+
+    pair_id: str
+    instant: float
+    attempt: int
+    group: str
+    deployment: str
+    provider: str
+    model: str
+    request_bytes: int
+
+
+class FirstDelta(Struct, frozen=True):
+    """The first piece of a streamed answer came."""
+
+    pair_id: str
+    instant: float
+    attempt: int
+
+
+class AttemptEnded(Struct, frozen=True):
+    """A deployment answered, or failed for `reason` (CANCELLED: the caller gave up).
+
+    `status` is the HTTP status, 0 where there was none.
+    """
+
+    pair_id: str
+    instant: float
+    attempt: int
+    reason: Reason | None
+    status: int
+    completion: Completion | None
+
+
+class CallEnded(Struct, frozen=True):
+    """The caller has its answer, or an error for `reason`. `message` is what the caller reads."""
+
+    pair_id: str
+    instant: float
+    reason: Reason | None
+    attempts: int
+    message: str = ""
+
+
+CallEvent = CallStarted | AttemptStarted | FirstDelta | AttemptEnded | CallEnded

@@ -1,0 +1,183 @@
+"""Stands before every handler: who may, how many are under way, and errors into statuses.
+
+It takes the place of the server when servicers are added and wraps each handler once, because an
+interceptor of `grpc.aio` would look the handler up again for each call.
+"""
+
+import logging
+import traceback
+from asyncio import CancelledError, Event
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from understudy.server.errors import Reason, RequestError, UnderstudyError
+from understudy.server.servicers.access import Access, caller
+from understudy.server.servicers.statuses import to_status
+
+_LOG = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Any, Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for a request that is no message of its type."""
+
+
+class Handler(Protocol):
+    """What grpc calls a method handler."""
+
+    request_streaming: bool
+    response_streaming: bool
+    request_deserializer: Callable[[bytes], Any]
+    response_serializer: Callable[[Any], bytes]
+    unary_unary: Behaviour | None
+    unary_stream: Behaviour | None
+    stream_stream: Behaviour | None
+
+
+class Calls:
+    """Counts the handlers under way, from before their first line to after their `finally`."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self._idle = Event()
+        self._idle.set()
+
+    def enter(self) -> None:
+        """Count one more."""
+        self.running += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """Count one less."""
+        self.running -= 1
+        if not self.running:
+            self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Return when none is under way."""
+        await self._idle.wait()
+
+
+class Guard:
+    """Adds servicers to a server, each handler wrapped.
+
+    Long-lived watches (health, reflection) are not counted: they end with the server.
+    """
+
+    def __init__(self, server: grpc.aio.Server, access: Access, calls: Calls) -> None:
+        self._server = server
+        self._access = access
+        self._calls = calls
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Do nothing: generated code registers each service twice, and once is enough."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Add a service, each of its handlers wrapped."""
+        wrapped = {
+            name: self._wrap(f"/{service}/{name}", handler) for name, handler in handlers.items()
+        }
+        generic = grpc.method_handlers_generic_handler(service, wrapped)
+        self._server.add_generic_rpc_handlers((generic,))
+
+    def _wrap(self, method: str, handler: Handler) -> "grpc.RpcMethodHandler[Any, Any]":
+        serializers = (_tolerant(handler.request_deserializer), handler.response_serializer)
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._guard(method, handler.unary_unary), *serializers
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._guard(method, handler.unary_stream), *serializers
+            )
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(
+                self._guard(method, handler.stream_stream), *serializers
+            )
+        raise TypeError(f"{method} streams its requests only, which no service here does")
+
+    def _guard(self, method: str, behaviour: Behaviour) -> Behaviour:
+        access, calls = self._access, self._calls
+        counted = method.startswith("/understudy.")
+
+        async def guarded(request: Any, context: Context) -> Any:
+            if counted:
+                calls.enter()
+            try:
+                if access.is_open:
+                    identity = access.admit(method, (), {})
+                else:
+                    identity = access.admit(
+                        method,
+                        tuple(context.invocation_metadata() or ()),
+                        context.auth_context() if access.wants_certificates else {},
+                    )
+                caller.set(identity)  # each call has a task, hence a context, of its own
+                if isinstance(request, _Unreadable):
+                    raise RequestError("the request is no message of the type that it should be")
+                reply = behaviour(request, context)
+                if not hasattr(reply, "__aiter__"):
+                    return await reply
+                # Written from here and closed here: left to grpc, a cancelled call's generator
+                # would end, and close its connection, whenever it happened to be collected.
+                async with aclosing(reply) as messages:
+                    async for message in messages:
+                        await context.write(message)
+                return None
+            except UnderstudyError as error:
+                await _abort(context, error)
+            except (grpc.aio.AbortError, CancelledError):
+                raise
+            except NotImplementedError:
+                await _abort(
+                    context,
+                    UnderstudyError(Reason.NOT_IMPLEMENTED, "this version does not serve this RPC"),
+                )
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                _LOG.error("%s failed by an error of our own: %s", method, _describe(error))
+                await _abort(
+                    context,
+                    UnderstudyError(
+                        Reason.INTERNAL, "an error of the server's own; its log says where"
+                    ),
+                )
+            finally:
+                if counted:
+                    calls.leave()
+
+        return guarded
+
+
+async def _abort(context: Context, error: UnderstudyError) -> NoReturn:
+    code, message, trailers = to_status(error)
+    await context.abort(code, message, trailers)
+    raise error  # abort has raised already; this tells the type checker
+
+
+def _tolerant(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Let a malformed request reach the handler: grpc would answer it with a text of its own."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _describe(error: Exception) -> str:
+    """Say what failed where, without the error's own text: that may quote a key or a prompt."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return f"{type(error).__name__} at " + " < ".join(
+        f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
+        for frame in reversed(frames)
+    )

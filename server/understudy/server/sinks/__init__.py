@@ -1,0 +1,1 @@
+"""Whoever reads the journal: for now, the log."""

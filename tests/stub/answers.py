@@ -1,0 +1,237 @@
+"""Words that change what is said: answers, refusals, hostile bodies, odd streams. See `modes`."""
+
+import gzip
+from collections.abc import Callable
+
+from . import replies
+from .plans import Framing, Plan, number
+
+Word = Callable[[Plan, str], None]
+
+_KEY_HEADERS = ("authorization", "api-key", "x-api-key")
+_MEBIBYTE = b"a" * (1 << 20)
+_TOO_LONG = "This model's maximum context length is 128 tokens. However, you requested 999 tokens."
+_SERVER_ERROR = replies.event(replies.error("The server had an error", kind="server_error"))
+
+
+def _keep(_plan: Plan, _: str) -> None:
+    """Change nothing."""
+
+
+def _echo(plan: Plan, _: str) -> None:
+    plan.content = plan.call.last
+
+
+def _say(plan: Plan, argument: str) -> None:
+    plan.content = " ".join(f"word{n}" for n in range(number(argument, 50)))
+
+
+def _say_nothing(plan: Plan, _: str) -> None:
+    plan.content = ""
+
+
+def _say_null(plan: Plan, _: str) -> None:
+    plan.body = replies.encode(plan.completion({"role": "assistant", "content": None}))
+
+
+def _call_tool(plan: Plan, _: str) -> None:
+    plan.finish_reason = "tool_calls"
+    function = {"name": "get_weather", "arguments": '{"city": "Bern"}'}
+    calls = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
+    if plan.call.stream:
+        first = replies.chunk(plan.call.model, {"role": "assistant", "tool_calls": calls})
+        last = replies.chunk(plan.call.model, {}, finish_reason="tool_calls")
+        plan.events = [replies.event(first), replies.event(last), replies.DONE]
+    else:
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        plan.body = replies.encode(plan.completion(message))
+
+
+def _finish(reason: str) -> Word:
+    def change(plan: Plan, _: str) -> None:
+        plan.finish_reason = reason
+
+    return change
+
+
+def _answer_without(part: str) -> Word:
+    def change(plan: Plan, _: str) -> None:
+        whole = plan.completion({"role": "assistant", "content": ""})
+        choice = {"index": 0, "finish_reason": "stop"}
+        whole["choices"] = [] if part == "choices" else [choice]
+        if plan.call.stream:
+            plan.events = [replies.event(whole), replies.DONE]
+        else:
+            plan.body = replies.encode(whole)
+
+    return change
+
+
+def _fail(plan: Plan, argument: str) -> None:
+    status = number(argument, 500)
+    plan.fail(status, f"The stub answers {status}.", kind="stub_error")
+
+
+def _fail_at_length(plan: Plan, argument: str) -> None:
+    plan.fail(500, "e" * (number(argument, 1024) << 10))
+
+
+def _refuse(status: int, message: str, kind: str, code: str | None = None) -> Word:
+    def change(plan: Plan, _: str) -> None:
+        plan.fail(status, message, kind=kind, code=code)
+
+    return change
+
+
+def _redirect(plan: Plan, argument: str) -> None:
+    plan.status = number(argument, 307)
+    plan.headers.append(("location", plan.call.redirect_to))
+    plan.body = b""
+
+
+def _set_retry_after(plan: Plan, argument: str) -> None:
+    plan.headers.append(("retry-after", argument or "1"))
+
+
+def _set_cookie(plan: Plan, _: str) -> None:
+    plan.headers.append(("set-cookie", "session=from-the-stub; Path=/"))
+
+
+def _echo_key(plan: Plan, _: str) -> None:
+    keys = [plan.call.headers[name] for name in _KEY_HEADERS if name in plan.call.headers]
+    plan.fail(
+        401 if plan.status == 200 else plan.status,
+        f"Incorrect API key provided: {' '.join(keys)}",
+        kind="invalid_request_error",
+        code="invalid_api_key",
+    )
+    plan.headers += [("x-key", key) for key in keys]
+    plan.headers += [("set-cookie", f"key={key.rpartition(' ')[2]}") for key in keys]
+
+
+def _send(body: bytes, content_type: str = "application/json") -> Word:
+    def change(plan: Plan, _: str) -> None:
+        plan.body = body
+        plan.headers.append(("content-type", content_type))
+
+    return change
+
+
+def _garble(replacement: bytes) -> Word:
+    """Put raw bytes where the content is."""
+
+    def change(plan: Plan, _: str) -> None:
+        plan.content = "GARBLED"
+        pieces = [piece.replace(b"GARBLED", replacement) for piece in plan.pieces()]
+        if plan.call.stream:
+            plan.events = pieces
+        else:
+            plan.body = b"".join(pieces)
+
+    return change
+
+
+def _nest(plan: Plan, argument: str) -> None:
+    plan.body = b"[" * number(argument, 1 << 20)
+
+
+def _count_high(plan: Plan, argument: str) -> None:
+    plan.body = b'{"choices":[{"index":' + b"9" * number(argument, 10_000_000) + b"}]}"
+
+
+def _answer_nan(plan: Plan, _: str) -> None:
+    plan.body = b"".join(plan.pieces()).replace(b'"created":1700000000', b'"created":NaN')
+
+
+def _mark_bom(plan: Plan, _: str) -> None:
+    plan.body = b"\xef\xbb\xbf" + b"".join(plan.pieces())
+
+
+def _compress(plan: Plan, argument: str) -> None:
+    plain = _MEBIBYTE * int(argument) if argument else b"".join(plan.pieces())
+    plan.body = gzip.compress(plain)
+    plan.headers.append(("content-encoding", "gzip"))
+
+
+def _answer_hugely(plan: Plan, argument: str) -> None:
+    plan.events = [_MEBIBYTE] * number(argument, 0)
+    plan.endless = b"" if argument else _MEBIBYTE
+    plan.framing = Framing.CHUNKED
+
+
+def _declare_hugely(plan: Plan, _: str) -> None:
+    _answer_hugely(plan, "")
+    plan.declared = 1_000_000_000
+    plan.framing = Framing.LENGTH
+
+
+def _stream(plan: Plan, _: str) -> None:
+    plan.events = plan.stream()
+
+
+def _break_stream(event: bytes, *, after: int) -> Word:
+    def change(plan: Plan, _: str) -> None:
+        plan.events = [*plan.stream()[:after], event]
+
+    return change
+
+
+def _leave_unfinished(plan: Plan, _: str) -> None:
+    plan.events = plan.stream()[:-1]
+
+
+def _comment(plan: Plan, _: str) -> None:
+    plan.events = [line for event in plan.stream() for line in (b": a comment\n\n", event)]
+
+
+def _break_lines(plan: Plan, _: str) -> None:
+    plan.events = [event.replace(b"\n", b"\r\n") for event in plan.stream()]
+
+
+WORDS: dict[str, Word] = {
+    "ok": _keep,
+    "echo": _echo,
+    "words": _say,
+    "tool-call": _call_tool,
+    "null-content": _say_null,
+    "empty-content": _say_nothing,
+    "length": _finish("length"),
+    "content-filter": _finish("content_filter"),
+    "empty-choices": _answer_without("choices"),
+    "no-message": _answer_without("message"),
+    "status": _fail,
+    "error-page": _fail_at_length,
+    "context-length": _refuse(400, _TOO_LONG, "invalid_request_error", "context_length_exceeded"),
+    "content-policy": _refuse(
+        400, "Your request was rejected.", "invalid_request_error", "content_policy_violation"
+    ),
+    "insufficient-quota": _refuse(
+        429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"
+    ),
+    "bad-key": _refuse(401, "Incorrect API key.", "invalid_request_error", "invalid_api_key"),
+    "unknown-model": _refuse(404, "No such model.", "invalid_request_error", "model_not_found"),
+    "error-in-200": _refuse(200, "The server had an error", "server_error"),
+    "redirect": _redirect,
+    "retry-after": _set_retry_after,
+    "set-cookie": _set_cookie,
+    "echo-key": _echo_key,
+    "html": _send(b"<!doctype html><title>502</title><h1>Bad gateway</h1>", "text/html"),
+    "bad-json": _send(b'{"choices": [{"mess'),
+    "empty": _send(b""),
+    "bad-utf8": _garble(b"\xff\xfe\xfa"),
+    "lone-surrogate": _garble(b"a \\ud800 b"),
+    "brackets": _nest,
+    "big-number": _count_high,
+    "nan": _answer_nan,
+    "bom": _mark_bom,
+    "gzip": _compress,
+    "huge": _answer_hugely,
+    "huge-declared": _declare_hugely,
+    "stream": _stream,
+    "sse-error": _break_stream(_SERVER_ERROR, after=2),
+    "sse-error-first": _break_stream(_SERVER_ERROR, after=0),
+    "sse-bad-json": _break_stream(b'data: {"choices": [{"del\n\n', after=2),
+    "sse-no-done": _leave_unfinished,
+    "sse-comments": _comment,
+    "sse-crlf": _break_lines,
+}
