@@ -69,7 +69,7 @@ class _Upstreams:
 
 
 class Service:
-    """A service that has started. Made by `start_service`, ended by `drain`."""
+    """A service that has started. Made by `running`, ended by `drain`."""
 
     def __init__(
         self,
@@ -80,10 +80,13 @@ class Service:
         upstream: HttpUpstream,
         port: int,
         settings: ServerSettings,
+        *,
+        is_open: bool,
     ) -> None:
         self._server = server
         self._health = servicer
         self._settings = settings
+        self.is_open = is_open
         self.calls = calls
         self.gate = gate
         self.upstream = upstream
@@ -94,6 +97,11 @@ class Service:
         """`host:port`, as a client on this machine would dial it."""
         host = self._settings.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether clients must speak TLS."""
+        return self._settings.tls.cert_file is not None
 
     async def drain(self) -> None:
         """Stop without losing a call: tell the balancers, wait, stop listening, wait for the rest.
@@ -139,7 +147,8 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         )
         server = grpc.aio.server(options=_options(settings))
         calls = Calls()
-        guard = Guard(server, Access(settings.api_keys, settings.tls.clients), calls)
+        access = Access(settings.api_keys, settings.tls.clients)
+        guard = Guard(server, access, calls)
         completion_pb2_grpc.add_CompletionServiceServicer_to_server(
             CompletionServicer(completer, live, settings.default_timeout), guard
         )
@@ -164,7 +173,7 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         port = _listen(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
-        yield Service(server, servicer, calls, gate, http, port, settings)
+        yield Service(server, servicer, calls, gate, http, port, settings, is_open=access.is_open)
 
 
 def _reflects(settings: ServerSettings) -> bool:
@@ -198,8 +207,10 @@ def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
     if not port:
         raise ConfigError(
             [
-                f"understudy.server.port: cannot listen on {address}; if another program has "
-                "the port, choose another or 0 for a free one"
+                (
+                    f"understudy.server.port: cannot listen on {address}; if another program "
+                    "has the port, choose another or 0 for a free one"
+                )
             ]
         )
     return port

@@ -31,9 +31,12 @@ def check_exposure(settings: ServerSettings) -> list[str]:
     if not proven and not settings.insecure:
         raise ConfigError(
             [
-                f"understudy.server.host: {settings.host!r} can be reached from other machines, "
-                "and everybody there could spend on your keys; set understudy.server.api_keys, "
-                "or tls.client_ca_file, or insecure: true if something in front sees to that"
+                (
+                    f"understudy.server.host: {settings.host!r} can be reached from other "
+                    "machines, and everybody there could spend on your keys; set "
+                    "understudy.server.api_keys, or tls.client_ca_file, or insecure: true if "
+                    "something in front sees to that"
+                )
             ]
         )
     if not proven:

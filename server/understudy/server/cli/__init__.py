@@ -1,0 +1,22 @@
+"""The command line: `understudy serve | demo | check | complete`.
+
+Each command has a module of its own; what they do is done elsewhere.
+"""
+
+import click
+
+from understudy.server.cli.check import check
+from understudy.server.cli.complete import complete
+from understudy.server.cli.serve import demo, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="understudy")
+def commands() -> None:
+    """Route LLM completions by weight, over gRPC."""
+
+
+for command in (serve, demo, check, complete):
+    commands.add_command(command)
+
+__all__ = ["commands"]

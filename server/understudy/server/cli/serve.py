@@ -1,0 +1,128 @@
+"""`understudy serve` and `understudy demo`: run the service until a signal says stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from understudy.server.app import Service, running
+from understudy.server.cli.faults import ending_on_faults
+from understudy.server.config import Config, load, parse, refusals
+from understudy.server.errors import ConfigError
+from understudy.server.logs import set_up_logging
+
+_log_level = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is logged to stderr. At debug, answered calls are logged too.",
+)
+_host = click.option("--host", help="Listen on this address instead of the configured one.")
+_port = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Listen on this port instead of the configured one; 0 is a free one.",
+)
+
+
+@click.command()
+@click.option(
+    "--config",
+    "-c",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="LiteLLM's configuration file, with or without an `understudy:` section.",
+)
+@click.option(
+    "--allow-unusable",
+    is_flag=True,
+    help="Start although a deployment with a share cannot be asked; its share is an error.",
+)
+@_host
+@_port
+@_log_level
+def serve(
+    path: Path, *, allow_unusable: bool, host: str | None, port: int | None, log_level: str
+) -> None:
+    """Serve the models of a configuration file."""
+    with ending_on_faults():
+        config = load(path, os.environ)
+        if refused := refusals(config, allow_unusable=allow_unusable):
+            raise ConfigError(
+                [*refused, f"see all that the file asks for with: understudy check {path}"]
+            )
+        _run(_listening_on(config, host, port), log_level)
+
+
+@click.command()
+@_host
+@_port
+@_log_level
+def demo(*, host: str | None, port: int | None, log_level: str) -> None:
+    """Serve simulated models: no key, no network, everything else real."""
+    with ending_on_faults():
+        text = files("understudy.server").joinpath("demo.yaml").read_text()
+        config = parse(text, "demo.yaml", {})
+        _run(_listening_on(config, host, port), log_level)
+
+
+def _listening_on(config: Config, host: str | None, port: int | None) -> Config:
+    server = config.settings.server
+    server = replace(
+        server,
+        host=server.host if host is None else host,
+        port=server.port if port is None else port,
+    )
+    return replace(config, settings=replace(config.settings, server=server))
+
+
+def _run(config: Config, log_level: str) -> None:
+    set_up_logging(log_level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(config))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(config) as service:
+        click.echo(_ready(service, config))
+        await stop.wait()
+        # A second signal is for those who cannot wait.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, os._exit, 130)
+        await service.drain()
+
+
+def _ready(service: Service, config: Config) -> str:
+    """Return the ready line, and the commands to try next."""
+    address = service.address
+    auth = "off" if service.is_open else "on"
+    key = "" if service.is_open else ' -H "authorization: Bearer $UNDERSTUDY_API_KEY"'
+    model = next(iter(config.snapshot.groups), "MODEL")
+    body = f'{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}'
+    scheme, plain = ("https", "") if service.is_tls else ("http", " --http2-prior-knowledge")
+    return (
+        f"understudy is ready: grpc={address} dashboard=off metrics=off auth={auth}\n"
+        "Try, in another terminal:\n"
+        f"  understudy complete --target {address} --model {model} 'hi'\n"
+        f"  buf curl --protocol grpc{plain}{key} -d '{body}' \\\n"
+        f"    {scheme}://{address}/understudy.v1.CompletionService/CreateCompletion"
+    )

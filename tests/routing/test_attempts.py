@@ -1,0 +1,206 @@
+"""Who is asked first, and who next after a failure."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.server.domain.deployment import Deployment, Snapshot
+from understudy.server.errors import Reason, RefusedError
+from understudy.server.routing.attempts import (
+    REMEDIES,
+    Course,
+    draw_deployment,
+    first_course,
+    next_course,
+)
+
+from .making import deployment, snapshot
+
+BUSY = Reason.UPSTREAM_UNAVAILABLE
+
+
+def tour(live: Snapshot, reason: Reason, group: str = "group", ticket: float = 0.0) -> list[str]:
+    """Return who is asked, in order, if everybody fails for the reason."""
+    course: Course | None = first_course(live.groups[group])
+    asked: list[str] = []
+    while course is not None:
+        one = draw_deployment(course, ticket)
+        asked.append(one.id)
+        course = next_course(live, course, one, reason)
+    return asked
+
+
+def test_a_retry_goes_to_a_deployment_not_yet_tried() -> None:
+    assert tour(snapshot(deployment("a"), deployment("b")), BUSY) == ["a", "b"]
+
+
+def test_a_lone_deployment_is_asked_again() -> None:
+    assert tour(snapshot(deployment("a")), BUSY) == ["a", "a"]
+
+
+def test_num_retries_bounds_the_attempts() -> None:
+    live = snapshot(deployment("a"), deployment("b"), num_retries=3)
+
+    assert tour(live, BUSY) == ["a", "b", "a", "b"]
+
+
+def test_a_deployments_own_num_retries_comes_first() -> None:
+    assert tour(snapshot(deployment("a", num_retries=0), num_retries=3), BUSY) == ["a"]
+
+
+def test_what_may_be_retried_once_is_not_retried_twice() -> None:
+    live = snapshot(deployment("a"), num_retries=5)
+
+    assert tour(live, Reason.UPSTREAM_INTERNAL_ERROR) == ["a", "a"]
+
+
+def test_the_callers_own_fault_is_not_retried() -> None:
+    live = snapshot(deployment("a"), deployment("b", group="b"), fallbacks={"group": ("b",)})
+
+    assert tour(live, Reason.UPSTREAM_REJECTED_REQUEST) == ["a"]
+
+
+def test_lower_orders_come_first_and_higher_ones_after_a_failure() -> None:
+    live = snapshot(deployment("c"), deployment("b", order=2), deployment("a", order=1))
+
+    assert tour(live, Reason.UPSTREAM_CREDENTIALS_REJECTED) == ["a", "b", "c"]
+
+
+def test_an_order_whose_weights_are_all_zero_is_passed_over() -> None:
+    live = snapshot(deployment("a", 0, order=1), deployment("b", 1, order=2))
+
+    assert tour(live, BUSY) == ["b", "b"]
+
+
+def test_fallbacks_follow_when_the_group_is_spent() -> None:
+    live = snapshot(
+        deployment("a"),
+        deployment("b", group="b"),
+        deployment("c", group="c"),
+        num_retries=0,
+        fallbacks={"group": ("b", "c")},
+    )
+
+    assert tour(live, BUSY) == ["a", "b", "c"]
+
+
+def test_a_default_fallback_serves_groups_without_one_of_their_own() -> None:
+    live = snapshot(
+        deployment("a"), deployment("b", group="b"), num_retries=0, fallbacks={"*": ("b",)}
+    )
+
+    assert tour(live, BUSY) == ["a", "b"]
+
+
+def test_a_prompt_too_long_goes_to_the_larger_model() -> None:
+    live = snapshot(
+        deployment("a"),
+        deployment("b", group="b"),
+        deployment("large", group="large"),
+        fallbacks={"group": ("b",)},
+        context_window_fallbacks={"group": ("large",)},
+    )
+
+    assert tour(live, Reason.CONTEXT_LENGTH_EXCEEDED) == ["a", "large"]
+
+
+def test_fallbacks_that_go_round_in_a_circle_end() -> None:
+    live = snapshot(
+        deployment("a", group="a"),
+        deployment("b", group="b"),
+        num_retries=0,
+        fallbacks={"a": ("b",), "b": ("a",)},
+    )
+
+    assert tour(live, BUSY, "a") == ["a", "b"]
+
+
+def test_a_full_deployment_gives_way_to_its_neighbour_without_costing_a_retry() -> None:
+    live = snapshot(deployment("a"), deployment("b"), num_retries=0)
+
+    assert tour(live, Reason.LOCAL_POOL_EXHAUSTED) == ["a", "b"]
+
+
+def test_a_failing_deployment_leaves_the_others_in_their_own_proportion() -> None:
+    live = snapshot(deployment("bad", 0.5), deployment("b", 0.25), deployment("c", 0.25))
+    random = Random(3)
+    served: Counter[str] = Counter()
+    for _ in range(10_000):
+        course = first_course(live.groups["group"])
+        one = draw_deployment(course, random.random())
+        if one.id == "bad":
+            following = next_course(live, course, one, BUSY)
+            assert following is not None
+            one = draw_deployment(following, random.random())
+        served[one.id] += 1
+
+    assert served["bad"] == 0
+    assert abs(served["b"] - 5000) < 4 * (10_000 * 0.25) ** 0.5
+
+
+def test_a_group_of_zero_weights_says_so() -> None:
+    live = snapshot(deployment("a", 0), deployment("b", 0))
+
+    with pytest.raises(RefusedError) as caught:
+        draw_deployment(first_course(live.groups["group"]), 0.5)
+
+    assert caught.value.reason is Reason.GROUP_HAS_NO_WEIGHT
+
+
+def test_the_share_of_an_unusable_deployment_is_an_error() -> None:
+    live = snapshot(deployment("a", unusable="no key"), deployment("b"))
+
+    with pytest.raises(RefusedError, match="no key") as caught:
+        draw_deployment(first_course(live.groups["group"]), 0.1)
+
+    assert caught.value.reason is Reason.DEPLOYMENT_UNUSABLE
+    assert draw_deployment(first_course(live.groups["group"]), 0.9).id == "b"
+
+
+deployments = st.lists(
+    st.builds(
+        deployment,
+        st.uuids().map(str),
+        st.sampled_from([None, 0, 1, 5]),
+        group=st.sampled_from(["a", "b", "c"]),
+        order=st.sampled_from([None, 1, 2]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(
+    deployments,
+    st.integers(0, 3),
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "*"]),
+        st.lists(st.sampled_from(["a", "b", "c"])).map(tuple),
+    ),
+    st.sampled_from(sorted(REMEDIES)),
+    st.randoms(use_true_random=False),
+)
+def test_every_tour_ends_and_asks_nobody_of_weight_zero(
+    made: list[Deployment],
+    num_retries: int,
+    fallbacks: dict[str, tuple[str, ...]],
+    reason: Reason,
+    random: Random,
+) -> None:
+    present = {one.group for one in made}
+    known = {
+        name: tuple(group for group in groups if group in present)
+        for name, groups in fallbacks.items()
+    }
+    live = snapshot(*made, num_retries=num_retries, fallbacks=known)
+    start = made[0].group
+    if not any(any(tier.weights) for tier in live.groups[start].tiers):
+        return
+
+    asked = tour(live, reason, start, random.random())
+
+    assert len(asked) <= 3 * 2 * (num_retries + 1) + len(made)
+    assert all(one.weight != 0 for one in made if one.id in asked)

@@ -1,0 +1,127 @@
+"""Every failure becomes the status that tells the caller who can mend it."""
+
+import grpc
+import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.server.errors import Reason, RefusedError, RequestError, UpstreamError
+from understudy.server.servicers.statuses import STATUSES, to_status
+
+C = grpc.StatusCode
+LABELS = {"provider": "openai", "model": "gpt-4", "deployment": "d", "attempt": "2"}
+
+# reason, code, details beside ErrorInfo
+ROWS = [
+    (Reason.UPSTREAM_REJECTED_REQUEST, C.INVALID_ARGUMENT, {"BadRequest"}),
+    (Reason.CONTEXT_LENGTH_EXCEEDED, C.INVALID_ARGUMENT, {"BadRequest"}),
+    (Reason.CONTENT_POLICY_REJECTED, C.INVALID_ARGUMENT, {"BadRequest"}),
+    (Reason.UPSTREAM_CREDENTIALS_REJECTED, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
+    (Reason.UPSTREAM_FORBIDDEN, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
+    (Reason.UPSTREAM_MODEL_NOT_FOUND, C.FAILED_PRECONDITION, {"ResourceInfo"}),
+    (Reason.MODEL_NOT_FOUND, C.NOT_FOUND, {"ResourceInfo"}),
+    (Reason.UPSTREAM_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_CONFLICT, C.ABORTED, {"RetryInfo"}),
+    (Reason.REQUEST_TOO_LARGE, C.INVALID_ARGUMENT, {"BadRequest"}),
+    (Reason.UPSTREAM_RATE_LIMITED, C.RESOURCE_EXHAUSTED, {"RetryInfo", "QuotaFailure"}),
+    (Reason.UPSTREAM_QUOTA_EXHAUSTED, C.RESOURCE_EXHAUSTED, {"QuotaFailure"}),
+    (Reason.UPSTREAM_INTERNAL_ERROR, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_UNSUPPORTED, C.UNIMPLEMENTED, set[str]()),
+    (Reason.UPSTREAM_UNAVAILABLE, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_OVERLOADED, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_GATEWAY_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_REDIRECT_REFUSED, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
+    (Reason.UPSTREAM_BAD_STATUS, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_CONNECT_FAILED, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_CONNECTION_LOST, C.UNAVAILABLE, set[str]()),
+    (Reason.UPSTREAM_CONNECT_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.LOCAL_POOL_EXHAUSTED, C.RESOURCE_EXHAUSTED, {"RetryInfo"}),
+    (Reason.UPSTREAM_DNS_FAILURE, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_TLS_UNTRUSTED, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
+    (Reason.UPSTREAM_READ_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_MALFORMED_RESPONSE, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_EMPTY_RESPONSE, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_TRUNCATED, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.UPSTREAM_STREAM_TRUNCATED, C.ABORTED, set[str]()),
+    (Reason.UPSTREAM_STREAM_ERROR, C.ABORTED, set[str]()),
+    (Reason.UPSTREAM_RESPONSE_TOO_LARGE, C.RESOURCE_EXHAUSTED, set[str]()),
+    (Reason.UPSTREAM_BAD_ENCODING, C.INTERNAL, set[str]()),
+    (Reason.CIRCUIT_OPEN, C.UNAVAILABLE, {"RetryInfo"}),
+    (Reason.OVERLOADED, C.RESOURCE_EXHAUSTED, {"RetryInfo"}),
+    (Reason.BUDGET_EXCEEDED, C.RESOURCE_EXHAUSTED, {"QuotaFailure"}),
+    (Reason.ETAG_MISMATCH, C.ABORTED, set[str]()),
+    (Reason.ILLEGAL_TRANSITION, C.FAILED_PRECONDITION, set[str]()),
+    (Reason.BAD_UPDATE_MASK, C.INVALID_ARGUMENT, {"BadRequest"}),
+    (Reason.INTERNAL, C.INTERNAL, set[str]()),
+]
+
+
+def unpack(trailers: tuple[tuple[str, str | bytes], ...]) -> dict[str, any_pb2.Any]:
+    raw = dict(trailers)["grpc-status-details-bin"]
+    assert isinstance(raw, bytes)
+    return {
+        one.type_url.rpartition(".")[2]: one for one in status_pb2.Status.FromString(raw).details
+    }
+
+
+@pytest.mark.parametrize(("reason", "code", "details"), ROWS, ids=lambda value: str(value))
+def test_a_reason_is_told_by_its_row(
+    reason: Reason, code: grpc.StatusCode, details: set[str]
+) -> None:
+    told, message, trailers = to_status(UpstreamError(reason, "something", metadata=LABELS))
+
+    found = unpack(trailers)
+    assert told is code
+    assert message == f"{reason}: something"
+    assert found.keys() == {"ErrorInfo"} | details
+    info = error_details_pb2.ErrorInfo()
+    found["ErrorInfo"].Unpack(info)
+    assert (info.reason, info.domain, info.metadata) == (reason, "understudy", LABELS)
+
+
+def test_what_a_provider_asks_for_is_passed_on() -> None:
+    error = UpstreamError(Reason.UPSTREAM_RATE_LIMITED, "slow down", retry_after=7.5)
+
+    _, _, trailers = to_status(error)
+
+    info = error_details_pb2.RetryInfo()
+    unpack(trailers)["RetryInfo"].Unpack(info)
+    assert info.retry_delay.ToSeconds() in (7, 8)
+
+
+def test_after_an_attempt_the_client_is_told_not_to_retry() -> None:
+    error = UpstreamError(Reason.UPSTREAM_UNAVAILABLE, "away")
+    error.attempts = 2
+
+    assert ("grpc-retry-pushback-ms", "-1") in to_status(error)[2]
+
+
+def test_before_any_attempt_the_client_may_retry() -> None:
+    assert len(to_status(RefusedError(Reason.OVERLOADED, "full"))[2]) == 1
+
+
+def test_a_request_error_names_the_field() -> None:
+    _, _, trailers = to_status(RequestError("it is wrong", field="messages[2].role"))
+
+    bad = error_details_pb2.BadRequest()
+    unpack(trailers)["BadRequest"].Unpack(bad)
+    assert bad.field_violations[0].field == "messages[2].role"
+
+
+@given(
+    st.sampled_from(sorted(STATUSES)),
+    st.text(max_size=5000),
+    st.dictionaries(st.text(max_size=20), st.text(max_size=600), max_size=12),
+)
+def test_a_status_is_small_and_printable_whatever_the_message(
+    reason: Reason, message: str, labels: dict[str, str]
+) -> None:
+    """G-6 and S-7."""
+    _, told, trailers = to_status(UpstreamError(reason, message, metadata=labels))
+
+    raw = dict(trailers)["grpc-status-details-bin"]
+    assert len(told.encode()) <= 1000
+    assert told.isprintable()
+    assert len(raw) * 4 / 3 <= 4096
