@@ -23,6 +23,7 @@ from understudy.server.providers import dialect
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
 from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.unbuilt import add_unbuilt_service
 from understudy.server.simulated import SimulatedUpstream
 from understudy.server.sinks.log import CallLog
 from understudy.server.upstream import HttpUpstream
@@ -30,23 +31,20 @@ from understudy.v1 import (
     completion_pb2,
     completion_pb2_grpc,
     experiment_pb2,
-    experiment_pb2_grpc,
     operations_pb2,
-    operations_pb2_grpc,
     record_pb2,
-    record_pb2_grpc,
 )
 
 _LOG = logging.getLogger(__name__)
 
-SERVICES = tuple(
-    file.services_by_name[name].full_name
-    for file, name in (
-        (completion_pb2.DESCRIPTOR, "CompletionService"),
-        (experiment_pb2.DESCRIPTOR, "ExperimentService"),
-        (record_pb2.DESCRIPTOR, "RecordService"),
-        (operations_pb2.DESCRIPTOR, "OperationsService"),
-    )
+_UNBUILT = (
+    experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
+    record_pb2.DESCRIPTOR.services_by_name["RecordService"],
+    operations_pb2.DESCRIPTOR.services_by_name["OperationsService"],
+)
+SERVICES = (
+    completion_pb2.DESCRIPTOR.services_by_name["CompletionService"].full_name,
+    *(one.full_name for one in _UNBUILT),
 )
 
 # After the grace period handlers are cancelled; this long (seconds) they may take to clean up.
@@ -152,16 +150,8 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         completion_pb2_grpc.add_CompletionServiceServicer_to_server(
             CompletionServicer(completer, live, settings.default_timeout), guard
         )
-        # Their base classes serve what is in the contract but not in this version.
-        experiment_pb2_grpc.add_ExperimentServiceServicer_to_server(
-            experiment_pb2_grpc.ExperimentServiceServicer(), guard
-        )
-        record_pb2_grpc.add_RecordServiceServicer_to_server(
-            record_pb2_grpc.RecordServiceServicer(), guard
-        )
-        operations_pb2_grpc.add_OperationsServiceServicer_to_server(
-            operations_pb2_grpc.OperationsServiceServicer(), guard
-        )
+        for unbuilt in _UNBUILT:
+            add_unbuilt_service(unbuilt, guard)
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, guard)
         for name in SERVICES:

@@ -136,11 +136,6 @@ class Guard:
                 await _abort(context, error)
             except (grpc.aio.AbortError, CancelledError):
                 raise
-            except NotImplementedError:
-                await _abort(
-                    context,
-                    UnderstudyError(Reason.NOT_IMPLEMENTED, "this version does not serve this RPC"),
-                )
             except Exception as error:  # noqa: BLE001 - the last line of defence
                 _LOG.error("%s failed by an error of our own: %s", method, _describe(error))
                 await _abort(
