@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PROTOS := $(shell find protos -name '*.proto')
 SERVICES := $(shell grep -l '^service ' $(PROTOS))
 ARGS ?=
@@ -38,6 +39,9 @@ lint: .venv/dev ## Check style, types and protos
 test: .venv/dev ## Run the tests (ARGS='-k routing')
 	$(BIN)/pytest $(ARGS)
 
+proof: .venv/dev ## Run the proofs that take minutes
+	$(BIN)/pytest -m proof $(ARGS)
+
 check: lint breaking test protos ## Do all that CI does; fail if generated code is stale
 	@test -z "$$(git status --porcelain -- protos)" || { echo "generated code is stale: commit what 'make protos' wrote" >&2; exit 1; }
 	@echo "all checks passed"
@@ -52,11 +56,10 @@ breaking: .venv/dev
 bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
 	@exec $(BIN)/python -m benchmarks.relay $(ARGS)
 
-# googleapis-common-protos-stubs asks for grpc-stubs, which would hide types-grpcio.
 lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --no-emit-package grpc-stubs --extra server --group dev pyproject.toml -o requirements-dev.txt
+	  --no-header --no-annotate --extra server --group dev pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra server --group build -c requirements-dev.txt pyproject.toml -o requirements.txt
 
@@ -66,16 +69,18 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed; name yours with PYTHON=…" >&2; exit 1; fi; \
 	echo "Making .venv with $$($$python --version)" >&2; $$python -m venv .venv
 
+# The development tools include all that the service needs.
 .venv/server: .venv/bin/python requirements.txt pyproject.toml
-	@[ -e .venv/dev ] || { echo "Installing what the service needs into .venv (once, up to a minute) …" >&2; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@if [ ! -e .venv/dev ]; then \
+	  echo "Installing what the service needs into .venv (once, up to a minute) …" >&2; \
+	  $(INSTALL) --no-deps --require-hashes -r requirements.txt && \
+	  $(INSTALL) --no-deps --no-build-isolation --editable .; fi
 	@touch $@
 
 .venv/dev: .venv/bin/python requirements-dev.txt pyproject.toml
 	@echo "Installing the service and its development tools into .venv (once, a minute or two) …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test check breaking bench lock
+.PHONY: help demo serve protos format lint test proof check breaking bench lock

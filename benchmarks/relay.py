@@ -29,8 +29,8 @@ model_list:
     litellm_params: {{model: openai/benchmark-model, api_base: {upstream}/v1, api_key: sk-benchmark}}
 """
 
-FLOORS = ("relay over aiohttp", "relay over httpx transport")
-SERVICE = "understudy, nothing on"
+FLOORS = ("aiohttp relay", "httpx relay")
+SERVICE = "understudy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4.0, help="counted per stretch [4]")
     options.add_argument("--in-flight", type=int, default=32, help="calls in flight [32]")
     given = options.parse_args()
-    console = Console()
+    console = Console(width=110)
     with ExitStack() as stack:
         upstream = stack.enter_context(starting(["-m", "benchmarks.upstream"], {1}))
         base = f"http://127.0.0.1:{upstream.port}"

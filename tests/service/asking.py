@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 from google.protobuf import json_format
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from understudy.v1 import completion_pb2
 
@@ -37,14 +38,14 @@ class Told:
 def told(error: grpc.aio.AioRpcError) -> Told:
     """Read a failed call."""
     trailers = list(error.trailing_metadata() or ())
-    info = error_details_pb2.ErrorInfo()
+    info = ErrorInfo()
     names: set[str] = set()
     for key, value in trailers:
         if key == "grpc-status-details-bin":
             assert isinstance(value, bytes)
-            for detail in status_pb2.Status.FromString(value).details:
+            for detail in Status.FromString(value).details:
                 names.add(detail.type_url.rpartition(".")[2])
-                if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+                if detail.Is(ErrorInfo.DESCRIPTOR):
                     detail.Unpack(info)
     return Told(
         error.code(),

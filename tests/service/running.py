@@ -89,7 +89,7 @@ class Local:
 
     service: Service
     channel: grpc.aio.Channel
-    stub: completion_pb2_grpc.CompletionServiceAsyncStub
+    stub: "completion_pb2_grpc.CompletionServiceAsyncStub"
 
 
 @asynccontextmanager
@@ -99,4 +99,4 @@ async def local(config: str, environment: Mapping[str, str] | None = None) -> As
         running(parse(config, "test.yaml", environment or {})) as service,
         grpc.aio.insecure_channel(service.address) as channel,
     ):
-        yield Local(service, channel, completion_pb2_grpc.CompletionServiceAsyncStub(channel))
+        yield Local(service, channel, completion_pb2_grpc.CompletionServiceStub(channel))

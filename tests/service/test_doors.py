@@ -11,7 +11,12 @@ import trustme
 from understudy.server.config import parse
 from understudy.server.errors import ConfigError
 from understudy.server.listening import check_exposure, is_loopback
-from understudy.v1 import completion_pb2, completion_pb2_grpc
+from understudy.v1 import (
+    completion_pb2,
+    completion_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
+)
 
 from .asking import prompt, told
 from .configs import write
@@ -51,9 +56,11 @@ async def test_a_key_opens_what_its_role_may() -> None:
     metadata = (("authorization", f"Bearer {KEY}"),)
     async with local(config) as running:
         answer = await running.stub.CreateCompletion(prompt("g"), metadata=metadata)
-        status = running.channel.unary_unary("/understudy.v1.OperationsService/PauseMirroring")
+        operations = operations_pb2_grpc.OperationsServiceStub(running.channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await status(b"", metadata=metadata)
+            await operations.PauseMirroring(
+                operations_pb2.PauseMirroringRequest(), metadata=metadata
+            )
 
     assert answer.choices
     assert told(caught.value).reason == "ROLE_MISSING"
@@ -82,7 +89,7 @@ async def test_over_tls_a_client_certificate_proves_who_calls(tmp_path: Path) ->
             leaf.cert_chain_pems[0].bytes(),
         )
         async with grpc.aio.secure_channel(address, credentials) as channel:
-            stub = completion_pb2_grpc.CompletionServiceAsyncStub(channel)
+            stub = completion_pb2_grpc.CompletionServiceStub(channel)
             return await stub.CreateCompletion(prompt("g"), timeout=5)
 
     async with local(config) as running:

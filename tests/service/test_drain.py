@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 
 from understudy import client
 from understudy.v1 import completion_pb2_grpc
@@ -35,12 +36,12 @@ async def lose_nothing_alone(folder: Path) -> None:
             write(deployment(stub, "g", "slow-300ms"), understudy=DRAIN), folder
         ) as server:
             async with grpc.aio.insecure_channel(server.target) as channel:
-                ask = completion_pb2_grpc.CompletionServiceAsyncStub(channel).CreateCompletion
+                ask = completion_pb2_grpc.CompletionServiceStub(channel).CreateCompletion
                 calls = [ask(prompt("g")) for _ in range(IN_FLIGHT)]
                 await eventually(lambda: stub.count == IN_FLIGHT, within=10)
-                (code, took), *ends = await asyncio.gather(
-                    stop(server), *calls, return_exceptions=True
-                )
+                stopping = asyncio.create_task(stop(server))
+                ends = await asyncio.gather(*calls, return_exceptions=True)
+                code, took = await stopping
 
     assert code == 0
     assert took < 10.5
@@ -102,16 +103,23 @@ async def test_no_call_is_lost_twenty_times(tmp_path: Path, time_: int) -> None:
 
 @pytest.mark.asyncio
 async def test_health_says_not_serving_while_draining(tmp_path: Path) -> None:
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
     async with FaultStub() as stub:
         with serving(write(deployment(stub, "g"), understudy=DRAIN), tmp_path) as server:
             async with grpc.aio.insecure_channel(server.target) as channel:
-                watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-                states = [(await watch.read()).status]
-                server.process.send_signal(signal.SIGTERM)
-                states.append((await watch.read()).status)
-                assert server.process.wait(10) == 0
+                watch: grpc.aio.UnaryStreamMultiCallable[
+                    health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+                ] = channel.unary_stream(
+                    "/grpc.health.v1.Health/Watch",
+                    request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+                    response_deserializer=health_pb2.HealthCheckResponse.FromString,
+                )
+                states: list[int] = []
+                async for one in watch(health_pb2.HealthCheckRequest()):
+                    states.append(one.status)
+                    if len(states) == 2:
+                        break
+                    server.process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(server.process.wait, 10) == 0
 
     assert states == [
         health_pb2.HealthCheckResponse.SERVING,

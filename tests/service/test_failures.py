@@ -5,6 +5,8 @@ from collections.abc import AsyncIterable
 import grpc
 import pytest
 
+from understudy.v1 import experiment_pb2, experiment_pb2_grpc
+
 from ..stub.faultstub import FaultStub
 from .asking import Piece, prompt, told
 from .configs import deployment, write
@@ -62,7 +64,7 @@ ROWS = [
     ("no-message", C.INTERNAL, "UPSTREAM_EMPTY_RESPONSE", set[str](), 2),
     ("gzip", C.INTERNAL, "UPSTREAM_BAD_ENCODING", set[str](), 1),
     ("truncated", C.UNAVAILABLE, "UPSTREAM_TRUNCATED", {"RetryInfo"}, 2),
-    ("huge-40", C.RESOURCE_EXHAUSTED, "UPSTREAM_RESPONSE_TOO_LARGE", set[str](), 1),
+    ("words-8000000", C.RESOURCE_EXHAUSTED, "UPSTREAM_RESPONSE_TOO_LARGE", set[str](), 1),
 ]
 
 
@@ -220,9 +222,9 @@ async def test_a_group_falls_back_to_another() -> None:
 @pytest.mark.asyncio
 async def test_an_unbuilt_rpc_and_field_say_so() -> None:
     async with FaultStub() as stub, local(write(deployment(stub, "g"))) as running:
-        listed = running.channel.unary_unary("/understudy.v1.ExperimentService/ListExperiments")
+        experiments = experiment_pb2_grpc.ExperimentServiceStub(running.channel)
         with pytest.raises(grpc.aio.AioRpcError) as unbuilt:
-            await listed(b"")
+            await experiments.ListExperiments(experiment_pb2.ListExperimentsRequest())
         with pytest.raises(grpc.aio.AioRpcError) as field:
             await running.stub.CreateCompletion(prompt(experiment="e"))
 
@@ -233,7 +235,9 @@ async def test_an_unbuilt_rpc_and_field_say_so() -> None:
 @pytest.mark.asyncio
 async def test_bytes_that_are_no_request_are_refused() -> None:
     async with FaultStub() as stub, local(write(deployment(stub, "g"))) as running:
-        call = running.channel.unary_unary("/understudy.v1.CompletionService/CreateCompletion")
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = running.channel.unary_unary(
+            "/understudy.v1.CompletionService/CreateCompletion"
+        )
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\xff\xff\xff")
 

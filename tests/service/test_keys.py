@@ -82,7 +82,7 @@ async def test_a_key_is_in_no_log_no_error_and_no_other_request(tmp_path: Path) 
             auth = (("authorization", f"Bearer {CANARY}-master"),)
             wrong = (("authorization", f"Bearer {CANARY}-wrong"),)
             async with grpc.aio.insecure_channel(server.target) as channel:
-                stub = completion_pb2_grpc.CompletionServiceAsyncStub(channel)
+                stub = completion_pb2_grpc.CompletionServiceStub(channel)
                 for entry in entries:
                     for metadata in (auth, wrong):
                         request = prompt(entry["model_name"])

@@ -21,7 +21,7 @@ async def test_lines_are_json_and_hold_no_prompt_and_no_answer(tmp_path: Path) -
         config = write(deployment(stub, "fine", "echo"), deployment(stub, "bad", "status-500"))
         with serving(config, tmp_path, "--log-level", "debug") as server:
             async with grpc.aio.insecure_channel(server.target) as channel:
-                ask = completion_pb2_grpc.CompletionServiceAsyncStub(channel)
+                ask = completion_pb2_grpc.CompletionServiceStub(channel)
                 await ask.CreateCompletion(prompt("fine", "canary-prompt\n{}"))
                 for model in ("bad", 'no\nsuch\u2028"model'):
                     with pytest.raises(grpc.aio.AioRpcError):

@@ -70,6 +70,8 @@ def _answer_without(part: str) -> Word:
 def _fail(plan: Plan, argument: str) -> None:
     status = number(argument, 500)
     plan.fail(status, f"The stub answers {status}.", kind="stub_error")
+    if status in (204, 304):  # which have no body
+        plan.body = b""
 
 
 def _fail_at_length(plan: Plan, argument: str) -> None:

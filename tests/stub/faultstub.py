@@ -2,7 +2,8 @@
 
 No framework stands between, so that it can send broken bytes and close when it likes, and is fast
 enough to be the upstream of a load test. What it does is chosen by the model's name, in the body
-or in an Azure path: see `modes`. To run it beside a test's loop, see `runners`.
+or in an Azure path: see `modes`. Its header
+`x-stub-service-ms` says how long it took to answer. To run it beside a test's loop, see `runners`.
 """
 
 import asyncio
@@ -13,16 +14,18 @@ import struct
 import time
 from collections import deque
 from types import TracebackType
-from typing import Self, cast
+from typing import Literal, Self, cast
 
 import msgspec
 
 from . import modes
 from .plans import Call, Ending, Framing, Plan, Stop
 from .seen import Connection, Seen, parse_headers
+from .writing import choose_framing, frame, write_reply
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _AZURE_MODEL = re.compile(rb"/deployments/([^/? ]+)")
+_LATER = 0.02  # seconds
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -47,8 +50,8 @@ _decode = msgspec.json.Decoder(_Asked).decode
 class FaultStub:
     """The server. An async context manager; `url` is its origin, `requests` what it saw.
 
-    `mode` answers for every request whose model is not to decide; `reads=False` accepts and never
-    reads; `keep` bounds the requests that are remembered.
+    `mode` answers every request, whatever its model; `reads` says how much of a request is read
+    before the answer, and of what follows it; `keep` bounds the requests that are remembered.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class FaultStub:
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        reads: bool = True,
+        reads: Literal["all", "head", "nothing"] = "all",
         redirect_to: str = "http://127.0.0.1:9/",
         keep: int = 20_000,
     ) -> None:
@@ -67,8 +70,9 @@ class FaultStub:
         self.redirect_to = redirect_to
         self.requests: deque[Seen] = deque(maxlen=keep)
         self.count = 0
-        self.connections: list[Connection] = []
-        self.wires: set["_Wire"] = set()
+        self.connections: deque[Connection] = deque(maxlen=keep)
+        self.connection_count = 0
+        self.wires: set[_Wire] = set()
         self._tls = tls
         self._address = (host, port)
         self._server: asyncio.Server | None = None
@@ -129,13 +133,15 @@ class _Wire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         plain = self._transport.get_extra_info("socket")
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connection = Connection(len(self._stub.connections), time.monotonic())
+        self._stub.connection_count += 1
+        self._connection = Connection(self._stub.connection_count, time.monotonic())
         self._stub.connections.append(self._connection)
         self._stub.wires.add(self)
-        if not self._stub.reads:
-            self._transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
+        if self._stub.reads == "nothing":
+            self._transport.pause_reading()
+            return
         self._received = self._received + data if self._received else data
         if self._playing is None:
             self._take_requests()
@@ -175,7 +181,9 @@ class _Wire(asyncio.Protocol):
                 length = _LENGTH.search(self._received, 0, end)
                 self._head_end = end
                 self._needed = end + 4 + (int(length[1]) if length else 0)
-            if len(self._received) < self._needed:
+            if self._stub.reads == "head":
+                self._transport.pause_reading()
+            elif len(self._received) < self._needed:
                 return
             head = self._received[: self._head_end]
             body = self._received[self._head_end + 4 : self._needed]
@@ -198,18 +206,18 @@ class _Wire(asyncio.Protocol):
         if plan.delay or plan.pace or plan.endless or plan.drip_head:
             self._playing = asyncio.get_running_loop().create_task(self._play(plan, seen))
         else:
-            self._transport.write(b"".join(_write_reply(plan, arrived)))
+            self._transport.write(b"".join(write_reply(plan, arrived)))
             self._finish(plan, seen)
 
     async def _play(self, plan: Plan, seen: Seen) -> None:
         await asyncio.sleep(plan.delay)
-        for first, piece in enumerate(_write_reply(plan, seen.arrived)):
+        for first, piece in enumerate(write_reply(plan, seen.arrived)):
             if first and plan.pace:
                 await asyncio.sleep(plan.pace)
             await self._write(piece)
         while plan.endless and plan.stop is Stop.AT_END:
             await asyncio.sleep(plan.pace)
-            await self._write(_frame(plan.endless, plan))
+            await self._write(frame(plan.endless, plan))
         self._playing = None
         self._finish(plan, seen)
         self._take_requests()
@@ -221,12 +229,15 @@ class _Wire(asyncio.Protocol):
     def _finish(self, plan: Plan, seen: Seen) -> None:
         if plan.stop is Stop.AT_END:
             seen.answered = time.monotonic()
-        eof_framed = _choose_framing(plan) is Framing.EOF and plan.ending is Ending.KEEP
+        if plan.ending is Ending.REPEAT:
+            again = b"".join(write_reply(plan, seen.arrived))
+            asyncio.get_running_loop().call_later(_LATER, self._transport.write, again)
+        eof_framed = choose_framing(plan) is Framing.EOF and plan.ending is Ending.KEEP
         self._end(Ending.CLOSE if eof_framed else plan.ending)
 
     def _end(self, ending: Ending) -> None:
         match ending:
-            case Ending.KEEP | Ending.HANG:
+            case Ending.KEEP | Ending.HANG | Ending.REPEAT:
                 pass
             case Ending.DROP_NEXT:
                 self._drop_next = True
@@ -258,67 +269,3 @@ def _read_call(head: bytes, body: bytes, stub: FaultStub) -> Call:
         headers=parse_headers(head),
         redirect_to=stub.redirect_to,
     )
-
-
-def _choose_framing(plan: Plan) -> Framing:
-    if plan.framing is not None:
-        return plan.framing
-    return Framing.CHUNKED if plan.streamed else Framing.LENGTH
-
-
-def _frame(piece: bytes, plan: Plan) -> bytes:
-    if plan.raw is None and _choose_framing(plan) is Framing.CHUNKED:
-        return b"%x\r\n%b\r\n" % (len(piece), piece)
-    return piece
-
-
-def _split(data: bytes, size: int) -> list[bytes]:
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
-def _write_head(plan: Plan, length: int, arrived: float) -> bytes:
-    headers = {"content-type": "text/event-stream" if plan.streamed else "application/json"}
-    extra = [(name, value) for name, value in plan.headers if name != "content-type"]
-    headers |= {name: value for name, value in plan.headers if name == "content-type"}
-    framing = _choose_framing(plan)
-    if framing is Framing.LENGTH:
-        headers["content-length"] = str(length if plan.declared is None else plan.declared)
-    elif framing is Framing.CHUNKED:
-        headers["transfer-encoding"] = "chunked"
-    if plan.ending is Ending.CLOSE and plan.stop is Stop.AT_END or framing is Framing.EOF:
-        headers["connection"] = "close"
-    headers["x-stub-service-ms"] = f"{(time.monotonic() - arrived) * 1000:.3f}"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in (*headers.items(), *extra))
-    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (plan.status, plan.reason, lines.encode("latin-1"))
-
-
-def _write_reply(plan: Plan, arrived: float) -> list[bytes]:
-    """Return all that is sent before the ending, in pieces."""
-    if plan.stop is Stop.BEFORE_HEAD:
-        return []
-    if plan.raw is not None:
-        return [plan.raw]
-    pieces = plan.pieces()
-    if plan.piece:
-        pieces = _split(b"".join(pieces), plan.piece)
-    length = sum(map(len, pieces))
-    head = _write_head(plan, length, arrived)
-    if plan.stop is Stop.IN_HEAD:
-        return [head[: len(head) // 2]]
-    if plan.stop is Stop.IN_BODY:
-        pieces = _cut_in_half(pieces, length)
-    framed = [_frame(piece, plan) for piece in pieces if piece]
-    whole = plan.stop is Stop.AT_END and not plan.endless
-    if whole and _choose_framing(plan) is Framing.CHUNKED:
-        framed.append(b"0\r\n\r\n")
-    heads = _split(head, plan.piece) if plan.drip_head else [head]
-    return [*heads, *framed]
-
-
-def _cut_in_half(pieces: list[bytes], length: int) -> list[bytes]:
-    left = length // 2
-    kept: list[bytes] = []
-    for piece in pieces:
-        kept.append(piece[:left])
-        left -= len(kept[-1])
-    return kept

@@ -49,8 +49,9 @@ def _split(plan: Plan, argument: str) -> None:
 
 
 def _break_chunk(plan: Plan, _: str) -> None:
-    plan.raw = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\nnot-hex\r\n"
-    plan.ending = Ending.HANG
+    plan.raw = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
+    plan.endless = b"not-hex\r\n"
+    plan.pace = 0.02  # apart from the head, so that a client is reading when it comes
 
 
 def _break_head(raw: bytes) -> Word:
@@ -115,4 +116,5 @@ WORDS: dict[str, Word] = {
     "hang-headers": _end(Ending.HANG, Stop.BEFORE_HEAD),
     "hang-body": _end(Ending.HANG, Stop.IN_BODY),
     "drop-next": _end(Ending.DROP_NEXT),
+    "repeat": _end(Ending.REPEAT),
 }

@@ -23,6 +23,7 @@ model, which answers "Hello from NAME.". Whether an answer is streamed follows t
     endings     close  close-before-headers  close-in-head  truncated  reset  reset-in-head
                 reset-mid-body  hang-headers  hang-body
                 drop-next (answers; the connection's next request is met with a close)
+                repeat (answers, and 20 ms later answers again, unasked)
 
 N has a default; durations are in `ms` or `s`. `truncated`, `reset-mid-body` and `hang-body` end a
 reply after half of its body.

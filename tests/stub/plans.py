@@ -18,6 +18,7 @@ class Ending(Enum):
     RESET = auto()  # RST
     HANG = auto()  # silence; the connection stays open until the client closes it
     DROP_NEXT = auto()  # waits for the next request, and closes without a word
+    REPEAT = auto()  # says it all once more, unasked, a little later
 
 
 class Stop(Enum):

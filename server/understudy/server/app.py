@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from understudy.server.completer import Completer
-from understudy.server.config import Config, ServerSettings
+from understudy.server.config import Config, EgressSettings, ServerSettings
 from understudy.server.errors import ConfigError
 from understudy.server.gate import SeatGate
 from understudy.server.listening import check_exposure, credentials, is_loopback
@@ -51,19 +51,34 @@ SERVICES = (
 _LAST_WORDS = 1.0
 
 
-class _Upstreams:
+class Upstreams:
     """Sends simulated models their prompts without a network, and all others theirs by HTTP."""
 
-    def __init__(self, http: Upstream, simulated: Upstream) -> None:
-        self._http = http
+    def __init__(self, http: HttpUpstream, simulated: Upstream) -> None:
+        self.http = http
         self._simulated = simulated
 
     def exchange(
         self, request: HttpRequest, deadline: float
     ) -> AbstractAsyncContextManager[Exchange]:
+        """Send a request the way that its endpoint's scheme says."""
         if request.endpoint.url.startswith("simulated:"):
             return self._simulated.exchange(request, deadline)
-        return self._http.exchange(request, deadline)
+        return self.http.exchange(request, deadline)
+
+
+@asynccontextmanager
+async def upstreams(egress: EgressSettings) -> AsyncGenerator[Upstreams]:
+    """Open the ways to the models, for the current event loop.
+
+    Raises ConfigError for a CA file that cannot be read.
+    """
+    try:
+        http = HttpUpstream(proxy=egress.proxy, no_proxy=egress.no_proxy, ca_file=egress.ca_file)
+    except OSError as error:
+        raise ConfigError([f"understudy.egress.ca_file: {error}"]) from error
+    async with http:
+        yield Upstreams(http, SimulatedUpstream())
 
 
 class Service:
@@ -129,16 +144,13 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
     for warning in check_exposure(settings):
         _LOG.warning("%s", warning)
     async with AsyncExitStack() as stack:
-        egress = config.settings.egress
-        http = await stack.enter_async_context(
-            HttpUpstream(proxy=egress.proxy, no_proxy=egress.no_proxy, ca_file=egress.ca_file)
-        )
+        ways = await stack.enter_async_context(upstreams(config.settings.egress))
         live = Live(config.snapshot)
         gate = SeatGate()
         completer = Completer(
             live,
             dialect=dialect,
-            upstream=_Upstreams(http, SimulatedUpstream()),
+            upstream=ways,
             gate=gate,
             journal=CallLog(),
             clock=asyncio.get_running_loop().time,
@@ -148,22 +160,24 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         access = Access(settings.api_keys, settings.tls.clients)
         guard = Guard(server, access, calls)
         completion_pb2_grpc.add_CompletionServiceServicer_to_server(
-            CompletionServicer(completer, live, settings.default_timeout), guard
+            CompletionServicer(completer, live, settings.default_timeout), guard.door
         )
         for unbuilt in _UNBUILT:
             add_unbuilt_service(unbuilt, guard)
         servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, guard)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, guard.door)
         for name in SERVICES:
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         if _reflects(settings):
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-                reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard
+                reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard.door
             )
         port = _listen(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
-        yield Service(server, servicer, calls, gate, http, port, settings, is_open=access.is_open)
+        yield Service(
+            server, servicer, calls, gate, ways.http, port, settings, is_open=access.is_open
+        )
 
 
 def _reflects(settings: ServerSettings) -> bool:

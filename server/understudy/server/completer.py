@@ -11,9 +11,12 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from understudy.server.domain.completion import Completion, Delta, Routing
-from understudy.server.domain.deployment import Deployment
+from understudy.server.domain.deployment import Deployment, Snapshot
 from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason, RefusedError, UnderstudyError, UpstreamError
 from understudy.server.events import (
@@ -25,7 +28,13 @@ from understudy.server.events import (
 )
 from understudy.server.live import Live
 from understudy.server.ports import Dialect, Gate, HttpRequest, Journal, Permit, Purpose, Upstream
-from understudy.server.routing.attempts import draw_deployment, first_course, next_course
+from understudy.server.providers.redaction import redacted
+from understudy.server.routing.attempts import (
+    Course,
+    draw_deployment,
+    first_course,
+    next_course,
+)
 from understudy.server.routing.backoff import wait_before
 from understudy.server.routing.targets import choose_group
 
@@ -90,7 +99,8 @@ class Completer:
                     "deployment": deployment.id,
                 }
                 try:
-                    http = self._dialect(deployment.provider).encode(request.chat, deployment)
+                    dialect = self._dialect(deployment.provider)
+                    http = dialect.encode(request.chat, deployment)
                     permit = self._sit_down(deployment)
                     attempts += 1
                     labels["attempt"] = str(attempts)
@@ -105,9 +115,8 @@ class Completer:
                         snapshot.revision,
                         variant,
                     )
-                    async with aclosing(
-                        self._ask(routing, deployment, http, permit, request)
-                    ) as parts:
+                    attempt = _Attempt(routing, deployment, dialect, http, permit)
+                    async with aclosing(self._ask(attempt, request)) as parts:
                         async for part in parts:
                             if not answered:
                                 answered = True
@@ -117,16 +126,10 @@ class Completer:
                     outcome = None
                     return
                 except UnderstudyError as error:
-                    following = None
-                    if not answered:
-                        following = next_course(snapshot, course, deployment, error.reason)
-                    if following is None:
+                    if answered:
                         raise
-                    course = following
-                    if course.repeats:
-                        delay = self._wait_before(course.retries, error, snapshot.retry_after)
-                        if delay is None or self._clock() + delay >= request.deadline:
-                            raise
+                    course, delay = self._go_on(snapshot, course, deployment, error, request)
+                    if delay:
                         await asyncio.sleep(delay)
         except UnderstudyError as error:
             final = _committed(error, delivered)
@@ -135,9 +138,7 @@ class Completer:
                 labels["upstreamStatus"] = str(final.status)
             final.metadata = {**labels, **final.metadata}
             final.attempts = attempts
-            if final is error:
-                raise
-            raise final from error
+            raise final from None
         finally:
             self._journal.note(CallEnded(pair_id, self._clock(), outcome, attempts, message))
 
@@ -147,29 +148,48 @@ class Completer:
             raise permit
         return permit
 
-    async def _ask(
+    def _go_on(
         self,
-        routing: Routing,
+        snapshot: Snapshot,
+        course: Course,
         deployment: Deployment,
-        http: HttpRequest,
-        permit: Permit,
+        error: UnderstudyError,
         request: CompletionRequest,
+    ) -> tuple[Course, float]:
+        """Return how to go on after a failure, and the seconds to wait before.
+
+        Raises the error itself where nothing is left to try, or no time to try it in.
+        """
+        following = next_course(snapshot, course, deployment, error.reason)
+        if following is None:
+            raise error
+        if not following.repeats:
+            return following, 0.0
+        asked = error.retry_after if isinstance(error, UpstreamError) else None
+        delay = wait_before(following.retries, self._ticket(), asked, snapshot.retry_after)
+        if delay is None or self._clock() + delay >= request.deadline:
+            raise error
+        return following, delay
+
+    async def _ask(
+        self, attempt: "_Attempt", request: CompletionRequest
     ) -> AsyncGenerator[Delta | Completion, None]:
         """Make one attempt, leaving the seat and the connection whatever happens."""
+        routing, http = attempt.routing, attempt.http
         stream = request.chat.stream
-        pair_id, attempt = routing.pair_id, routing.attempts
+        pair_id, number = routing.pair_id, routing.attempts
         started = self._clock()
-        limit = deployment.timeout
+        limit = attempt.deployment.timeout
         deadline = request.deadline if limit is None else min(request.deadline, started + limit)
         self._journal.note(
             AttemptStarted(
                 pair_id,
                 started,
-                attempt,
+                number,
                 routing.group,
-                deployment.id,
-                deployment.provider,
-                deployment.model,
+                routing.deployment,
+                routing.provider,
+                routing.model,
                 len(http.body),
             )
         )
@@ -180,44 +200,51 @@ class Completer:
         try:
             async with self._upstream.exchange(http, deadline) as exchange:
                 status = exchange.status
-                reader = self._dialect(deployment.provider).reader(stream, status, exchange.headers)
+                reader = attempt.dialect.reader(stream, status, exchange.headers)
                 async for chunk in exchange.chunks():
                     for delta in reader.feed(chunk):
                         if first:
                             first = False
-                            self._journal.note(FirstDelta(pair_id, self._clock(), attempt))
+                            self._journal.note(FirstDelta(pair_id, self._clock(), number))
                         yield delta
                 completion = reader.finish()
+            if http.warnings:
+                warnings = (*http.warnings, *completion.warnings)
+                completion = structs.replace(completion, warnings=warnings)
             reason = None
             yield completion
         except UpstreamError as error:
-            told = self._explain(error, deployment, request.deadline)
+            told = self._explain(error, attempt, request.deadline)
             reason = told.reason
-            if told is error:
-                raise
-            raise told from error
+            # Not `from error`: what was taken out of the one must not be read in the other.
+            raise told from None
         finally:
-            permit.leave(reason)
+            attempt.permit.leave(reason)
             self._journal.note(
-                AttemptEnded(pair_id, self._clock(), attempt, reason, status, completion)
+                AttemptEnded(pair_id, self._clock(), number, reason, status, completion)
             )
 
-    def _explain(
-        self, error: UpstreamError, deployment: Deployment, deadline: float
-    ) -> UpstreamError:
-        """Return the failure as the caller shall read it."""
+    def _explain(self, error: UpstreamError, attempt: "_Attempt", deadline: float) -> UpstreamError:
+        """Return the failure as the caller shall read it: without what may be a credential."""
         waited = error.reason in (Reason.UPSTREAM_READ_TIMEOUT, Reason.UPSTREAM_CONNECT_TIMEOUT)
         if waited and self._clock() >= deadline:
             return UpstreamError(
                 Reason.DEADLINE_EXCEEDED,
-                f"the deadline passed while {deployment.id!r} was being asked",
+                f"the deadline passed while {attempt.routing.deployment!r} was being asked",
                 status=error.status,
             )
-        return error
+        return redacted(error, attempt.http.endpoint)
 
-    def _wait_before(self, repeat: int, error: UnderstudyError, least: float) -> float | None:
-        asked = error.retry_after if isinstance(error, UpstreamError) else None
-        return wait_before(repeat, self._ticket(), asked, least)
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One upstream call: who is asked, in which language, with what, from which seat."""
+
+    routing: Routing
+    deployment: Deployment
+    dialect: Dialect
+    http: HttpRequest
+    permit: Permit
 
 
 def _committed(error: UnderstudyError, delivered: int) -> UnderstudyError:

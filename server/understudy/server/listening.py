@@ -51,11 +51,11 @@ def credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
     """
     if tls.cert_file is None or tls.key_file is None:
         return None
-    pair = (_read(tls.key_file, "key_file"), _read(tls.cert_file, "cert_file"))
+    pairs = [(_read(tls.key_file, "key_file"), _read(tls.cert_file, "cert_file"))]
     if tls.client_ca_file is None:
-        return grpc.ssl_server_credentials((pair,))
+        return grpc.ssl_server_credentials(pairs)
     return grpc.ssl_server_credentials(
-        (pair,),
+        pairs,
         root_certificates=_read(tls.client_ca_file, "client_ca_file"),
         require_client_auth=True,
     )

@@ -21,7 +21,7 @@ class Secret:
         return f"<{self.name or 'secret'}>"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Endpoint:
     """Where a deployment's requests go, with every header, the credential's included.
 
@@ -49,7 +49,7 @@ class SilentModel:
     fraction: float = 1.0
     timeout: float | None = None  # seconds
     system_prompt: str | None = None
-    params: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    params: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,8 @@ class Deployment:
     rpm: float | None = None
     tpm: float | None = None
     order: int | None = None  # lowest first; `None` comes last
-    defaults: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    # In no repr: an operator may have put a credential into extra_body.
+    defaults: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], repr=False)
     timeout: float | None = None  # seconds for one attempt
     stream_timeout: float | None = None  # seconds for one streamed attempt
     max_parallel_requests: int | None = None

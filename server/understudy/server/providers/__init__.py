@@ -1,0 +1,23 @@
+"""Dialects: how each provider wants to be asked, and what its answers mean. No I/O.
+
+A dialect turns a prompt into the bytes of a request and the bytes of a reply into an answer or a
+classified failure. Where a provider is and whose key it takes is `catalog`; carrying the bytes is
+`upstream`'s work, choosing whom to ask `routing`'s.
+"""
+
+from collections.abc import Mapping
+
+from understudy.server.ports import Dialect
+from understudy.server.providers.families import SPOKEN, DialectName
+from understudy.server.providers.openai import OpenAiDialect
+from understudy.server.providers.simulated import SimulatedDialect
+
+_DIALECTS: Mapping[DialectName, Dialect] = {
+    "openai": OpenAiDialect(),
+    "simulated": SimulatedDialect(),
+}
+
+
+def dialect(provider: str) -> Dialect:
+    """Return what a provider speaks. Raises KeyError for one that is not spoken to."""
+    return _DIALECTS[SPOKEN[provider].dialect]

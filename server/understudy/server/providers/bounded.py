@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Struct, UnsetType, defstruct
 
+from understudy.server.providers.decoding import malformed
+
+MOST = 128  # OpenAI's limit of choices, and of tools
+
 if TYPE_CHECKING:
     Bounded = list
 else:
 
     class Bounded:
-        """`Bounded[T]` decodes at most 128 elements: OpenAI's limit of choices and of tools."""
+        """`Bounded[T]` decodes an array of T; iterating over more than `MOST` raises."""
 
         def __class_getitem__(cls, kind: type) -> type[Struct]:
-            slots = [(f"slot_{index}", kind | UnsetType, UNSET) for index in range(128)]
+            slots = [(f"slot_{index}", kind | UnsetType, UNSET) for index in range(MOST + 1)]
             return defstruct(
                 f"Bounded{kind.__name__}",
                 slots,
@@ -29,8 +33,10 @@ else:
 
 
 def _elements(array: Struct) -> Iterator[Any]:
-    for name in array.__struct_fields__:
+    for index, name in enumerate(array.__struct_fields__):
         element = getattr(array, name)
         if element is UNSET:
             return
+        if index == MOST:
+            raise malformed(f"an array has more than {MOST} elements")
         yield element

@@ -10,6 +10,8 @@ from understudy.server.errors import Reason, UpstreamError
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 
+_FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})  # a comment has no name
+
 Event = tuple[bytes, bytes]  # its name, empty for the usual one, and its data
 
 
@@ -17,11 +19,12 @@ class EventStream:
     """The events of one reply."""
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+        self.is_one = False  # whether anything was seen that only an event stream has
         self._limit = limit
-        self._line: list[bytes] = []  # pieces of the line that has not ended yet
+        self._line = bytearray()  # the line that has not ended yet
         self._name = b""
         self._data: list[bytes] = []
-        self._held = 0  # bytes in _line and _data
+        self._size = 0  # bytes in _data, line ends included
         self._after_cr = False  # a LF that comes next belongs to the line already ended
 
     def feed(self, data: bytes) -> Iterator[Event]:
@@ -30,8 +33,8 @@ class EventStream:
         Raises UpstreamError when an event is larger than the limit.
         """
         if self._after_cr and data:
-            self._after_cr = False
             data = data.removeprefix(b"\n")
+            self._after_cr = False
         if not data:
             return
         self._after_cr = data.endswith(b"\r")
@@ -39,47 +42,45 @@ class EventStream:
         rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         for line in lines:
             if self._line:
-                line = b"".join((*self._line, line))
-                self._held -= sum(map(len, self._line))
+                line = bytes(self._line) + line
                 self._line.clear()
-            if not line:
-                if self._data:
-                    yield self._dispatch()
-                self._name = b""
+            if line:
+                self._check_size(len(line))
+                self._take(line)
                 continue
-            self._take(line)
-        if rest:
-            self._line.append(rest)
-            self._hold(len(rest))
+            if any(self._data):
+                yield self._name, b"\n".join(self._data)
+            self._clear()
+        self._line += rest
+        self._check_size(len(self._line))
 
     def finish(self) -> bytes:
-        """Return the data of the event that the end of the reply cut off, most often empty.
+        """Return the data of the event that the end of the reply cut off, most often none.
 
         Such an event counts for nothing but as a terminator: servers forget the last blank line.
         """
         if self._line:
-            self._take(b"".join(self._line))
+            self._take(bytes(self._line))
         return b"\n".join(self._data)
 
     def _take(self, line: bytes) -> None:
         field, _, value = line.partition(b":")
+        self.is_one = self.is_one or field in _FIELDS
         if field == b"data":
             value = value.removeprefix(b" ")
             self._data.append(value)
-            self._hold(len(value))
+            self._size += len(value) + 1
         elif field == b"event":
             self._name = value.strip()
 
-    def _hold(self, count: int) -> None:
-        self._held += count
-        if self._held > self._limit:
+    def _check_size(self, more: int) -> None:
+        if self._size + more > self._limit:
             raise UpstreamError(
                 Reason.UPSTREAM_RESPONSE_TOO_LARGE,
                 f"the provider sent an event of more than {self._limit} bytes",
             )
 
-    def _dispatch(self) -> Event:
-        event = self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+    def _clear(self) -> None:
+        self._name = b""
         self._data.clear()
-        self._held = 0
-        return event
+        self._size = 0

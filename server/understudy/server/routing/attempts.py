@@ -40,11 +40,12 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType(
         Reason.UPSTREAM_TLS_UNTRUSTED: Remedy.FALLBACK,
         Reason.UPSTREAM_RESPONSE_TOO_LARGE: Remedy.FALLBACK,
         Reason.UPSTREAM_BAD_ENCODING: Remedy.FALLBACK,
+        # The model may be at work on it; what is safe to send again, `upstream` has sent again.
+        Reason.UPSTREAM_CONNECTION_LOST: Remedy.FALLBACK,
         Reason.LOCAL_POOL_EXHAUSTED: Remedy.ELSEWHERE,
         Reason.CIRCUIT_OPEN: Remedy.ELSEWHERE,
         Reason.UPSTREAM_CONFLICT: Remedy.ONCE,
         Reason.UPSTREAM_INTERNAL_ERROR: Remedy.ONCE,
-        Reason.UPSTREAM_CONNECTION_LOST: Remedy.ONCE,
         Reason.UPSTREAM_MALFORMED_RESPONSE: Remedy.ONCE,
         Reason.UPSTREAM_EMPTY_RESPONSE: Remedy.ONCE,
         Reason.UPSTREAM_TIMEOUT: Remedy.RETRY,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -80,7 +80,8 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
         return list_models(self._live.current, request)
 
     def _deadline(self, context: Context) -> float:
-        remaining = context.time_remaining()
+        # The stubs say float; without a deadline it is None.
+        remaining = cast(float | None, context.time_remaining())
         if remaining is None:
             remaining = self._default_timeout
         elif remaining < LEAST:

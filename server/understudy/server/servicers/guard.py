@@ -10,7 +10,7 @@ from asyncio import CancelledError, Event
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -76,6 +76,11 @@ class Guard:
         self._server = server
         self._access = access
         self._calls = calls
+
+    @property
+    def door(self) -> grpc.aio.Server:
+        """Itself, for generated code: that only ever adds handlers to what it calls a server."""
+        return cast(grpc.aio.Server, self)
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Do nothing: generated code registers each service twice, and once is enough."""

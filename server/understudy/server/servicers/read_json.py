@@ -1,5 +1,7 @@
 """Reads the JSON that belongs to the caller: checked for form, kept as written."""
 
+from typing import cast
+
 import msgspec
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct as ProtoStruct
@@ -7,6 +9,8 @@ from msgspec import Raw
 
 from understudy.server.domain.chat import Extra
 from understudy.server.errors import RequestError
+
+Json = str | float | list["Json"] | dict[str, "Json"] | None
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 
@@ -39,10 +43,10 @@ def read_object(text: str, field: str) -> Raw:
 
 def struct_to_json(struct: ProtoStruct) -> Raw:
     """Return a struct as JSON. Numbers without a fraction are written as integers."""
-    return Raw(msgspec.json.encode(_whole(MessageToDict(struct))))
+    return Raw(msgspec.json.encode(_whole(cast(Json, MessageToDict(struct)))))
 
 
-def _whole(value: object) -> object:
+def _whole(value: Json) -> Json:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     if isinstance(value, dict):

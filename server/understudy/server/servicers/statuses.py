@@ -12,7 +12,15 @@ from types import MappingProxyType
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message as ProtoMessage
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status
 
 from understudy.server.errors import (
     Reason,
@@ -130,7 +138,7 @@ def to_status(
     """
     row = STATUSES[error.reason]
     message = _clip(f"{error.reason}: {_printable(error.message)}", LONGEST_MESSAGE)
-    status = status_pb2.Status(code=row.code.value[0], message=message)
+    status = Status(code=row.code.value[0], message=message)
     status.details.append(_pack(_error_info(error)))
     for detail in _further(row, error, message):
         status.details.append(_pack(detail))
@@ -145,8 +153,8 @@ def to_status(
     return row.code, message, tuple(trailers)
 
 
-def _error_info(error: UnderstudyError) -> error_details_pb2.ErrorInfo:
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+def _error_info(error: UnderstudyError) -> ErrorInfo:
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN)
     for key, value in error.metadata.items():
         info.metadata[key] = _printable(value)[:LONGEST_VALUE]
     return info
@@ -161,12 +169,12 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
         case Detail.NONE:
             pass
         case Detail.BAD_REQUEST:
-            bad = error_details_pb2.BadRequest()
+            bad = BadRequest()
             field = error.field if isinstance(error, RequestError) else ""
             bad.field_violations.add(field=field or "messages", description=message)
             details.append(bad)
         case Detail.PRECONDITION:
-            failure = error_details_pb2.PreconditionFailure()
+            failure = PreconditionFailure()
             failure.violations.add(
                 type=_PRECONDITIONS.get(error.reason, "CONFIGURATION"),
                 subject=f"deployments/{labels.get('deployment', labels.get('modelGroup', ''))}",
@@ -174,7 +182,7 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
             )
             details.append(failure)
         case Detail.QUOTA:
-            quota = error_details_pb2.QuotaFailure()
+            quota = QuotaFailure()
             quota.violations.add(
                 subject=f"deployments/{labels.get('deployment', '')}", description=message
             )
@@ -182,7 +190,7 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
         case Detail.RESOURCE:
             name = labels.get("model", labels.get("experiment", labels.get("pair", "")))
             details.append(
-                error_details_pb2.ResourceInfo(
+                ResourceInfo(
                     resource_type="model" if "model" in labels else "experiment",
                     resource_name=_printable(name)[:LONGEST_VALUE],
                     description=message,
@@ -200,11 +208,11 @@ _PRECONDITIONS: Mapping[Reason, str] = {
 }
 
 
-def _retry_info(error: UnderstudyError) -> error_details_pb2.RetryInfo:
+def _retry_info(error: UnderstudyError) -> RetryInfo:
     asked: float | None = None
     if isinstance(error, UpstreamError | RefusedError):
         asked = error.retry_after
-    info = error_details_pb2.RetryInfo()
+    info = RetryInfo()
     info.retry_delay.FromNanoseconds(round((DEFAULT_RETRY if asked is None else asked) * 1e9))
     return info
 

@@ -47,14 +47,13 @@ class CallLog:
         """Take an event. Writing is left to the log's own thread."""
         match event:
             case CallStarted(pair_id, instant, request, revision):
-                line = _Line(instant)
-                line.fields["pair_id"] = pair_id
+                fields: dict[str, str | int | float] = {"pair_id": pair_id}
                 if request.request_id:
-                    line.fields["request_id"] = request.request_id
+                    fields["request_id"] = request.request_id
                 if request.caller:
-                    line.fields["caller"] = request.caller
-                line.fields["config_revision"] = revision
-                self._open[pair_id] = line
+                    fields["caller"] = request.caller
+                fields["config_revision"] = revision
+                self._open[pair_id] = _Line(instant, fields)
             case AttemptStarted():
                 if (line := self._open.get(event.pair_id)) is not None:
                     line.fields |= {

@@ -1,0 +1,188 @@
+"""Reads a configuration whole: LiteLLM's file with what it includes, and the section of ours.
+
+`load` reads files; `parse`, beneath it, is pure. Either returns a Config, or raises ConfigError
+with every fault there is.
+"""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from understudy.server.config.aliases import ALIASES, name_groups, read_aliases
+from understudy.server.config.credentials import MASTER_KEY, HiddenError, master_key
+from understudy.server.config.defaults import Defaults, preferred, read_defaults
+from understudy.server.config.deployments import Placed, read_deployments
+from understudy.server.config.document import LARGEST_FILE, Node
+from understudy.server.config.fallbacks import ANY, FallbackReader
+from understudy.server.config.faults import Faults
+from understudy.server.config.fields import Fields
+from understudy.server.config.findings import Findings
+from understudy.server.config.includes import ReadFile, read_with_includes
+from understudy.server.config.notes import note_environment, note_routes
+from understudy.server.config.report import Report, report_deployments, report_keys
+from understudy.server.config.section import SECTION, read_section
+from understudy.server.config.settings import Settings
+from understudy.server.config.variables import extended, substitute
+from understudy.server.domain.deployment import ModelGroup, Snapshot
+from understudy.server.errors import ConfigError
+from understudy.server.routing.groups import build_group
+
+FIRST_REVISION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration: what requests see, how the service runs, and what became of the file."""
+
+    snapshot: Snapshot
+    settings: Settings
+    report: Report
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Return the configuration of a file.
+
+    Raises ConfigError, its faults located by the file's bare name.
+    """
+    try:
+        text = _read(path)
+    except OSError as error:
+        raise ConfigError([f"cannot read {path}: {error.strerror}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"cannot read {path}: it is no UTF-8 text"]) from error
+    return parse(text, path.name, environ, lambda name: _read(path.parent / name))
+
+
+def _no_file(name: str) -> str:
+    raise FileNotFoundError(name)
+
+
+def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no_file) -> Config:
+    """Return the configuration of a text. `read` returns the text of an included file.
+
+    Raises ConfigError and nothing else, whatever the text.
+    """
+    faults, findings = Faults(), Findings()
+    raw = read_with_includes(text, file, read, faults, findings)
+    environ = extended(environ, raw.at("environment_variables"))
+    root = _substituted(raw, environ)
+    top = Fields(root, "", faults)
+    router, litellm = top.mapping("router_settings"), top.mapping("litellm_settings")
+    settings = _with_master_key(
+        read_section(root.at(SECTION) or root.with_value(None), faults),
+        top.mapping("general_settings"),
+    )
+    defaults = read_defaults(router, litellm, findings)
+    placed = read_deployments(top, defaults, router.mapping(ALIASES).values, environ)
+    groups = _grouped(placed)
+    snapshot = _read_snapshot(groups, defaults, router, litellm, findings)
+    faults.raise_any()
+    note_environment(environ, root, settings, findings)
+    note_routes(groups, snapshot, findings)
+    return Config(snapshot, settings, _report(root, groups, placed, settings, findings))
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"larger than {LARGEST_FILE} bytes")
+    return data.decode("utf-8-sig")
+
+
+def _substituted(raw: Node, environ: Mapping[str, str]) -> Node:
+    assert isinstance(raw.value, Mapping)
+    return raw.with_value(
+        {
+            name: substitute(node, environ, in_lists=name == SECTION)
+            for name, node in raw.value.items()
+        }
+    )
+
+
+def _with_master_key(settings: Settings, general: Fields) -> Settings:
+    """Return the settings with LiteLLM's master key among the keys."""
+    node = general.values.get(MASTER_KEY)
+    if node is None or (node.value is None and not node.variable):
+        return settings
+    if node.value is None:
+        general.fault(
+            MASTER_KEY, f"the variable {node.variable} is not set; without it anybody gets in"
+        )
+        return settings
+    value = general.text(MASTER_KEY)
+    if value is None:
+        return settings
+    try:
+        key = master_key(value)
+    except HiddenError as error:
+        general.fault(MASTER_KEY, str(error))
+        return settings
+    server = settings.server
+    if any(
+        key.sha256 == one.sha256 or key.identity.name == one.identity.name
+        for one in server.api_keys
+    ):
+        general.fault(MASTER_KEY, "is among understudy.server.api_keys too")
+    return replace(settings, server=replace(server, api_keys=(*server.api_keys, key)))
+
+
+def _grouped(placed: list[Placed]) -> dict[str, ModelGroup]:
+    members: dict[str, list[Placed]] = {}
+    for one in placed:
+        members.setdefault(one.deployment.group, []).append(one)
+    return {
+        name: build_group(name, [one.deployment for one in group])
+        for name, group in members.items()
+    }
+
+
+def _read_snapshot(
+    groups: Mapping[str, ModelGroup],
+    defaults: Defaults,
+    router: Fields,
+    litellm: Fields,
+    findings: Findings,
+) -> Snapshot:
+    aliases = read_aliases(router, groups, findings)
+    names = name_groups(groups, aliases, findings)
+
+    reader = FallbackReader(names, findings)
+
+    def fallbacks(key: str) -> dict[str, tuple[str, ...]]:
+        return reader.read(preferred(key, router, litellm, findings), key)
+
+    general = fallbacks("fallbacks")
+    key = "default_fallbacks"
+    if others := reader.read_default(preferred(key, router, litellm, findings), key):
+        general[ANY] = (*general.get(ANY, ()), *others)
+    return Snapshot(
+        revision=FIRST_REVISION,
+        groups={name: names[name] for name in groups},
+        aliases={name: one for name, one in aliases.targets.items() if name not in groups},
+        hidden_aliases=aliases.hidden.difference(groups),
+        num_retries=defaults.num_retries,
+        retry_after=defaults.retry_after,
+        fallbacks=general,
+        context_window_fallbacks=fallbacks("context_window_fallbacks"),
+        content_policy_fallbacks=fallbacks("content_policy_fallbacks"),
+        max_fallbacks=defaults.max_fallbacks,
+    )
+
+
+def _report(
+    root: Node,
+    groups: Mapping[str, ModelGroup],
+    placed: list[Placed],
+    settings: Settings,
+    findings: Findings,
+) -> Report:
+    keys = report_keys(root, findings.found, frozenset(settings.accept_ignored))
+    named = {key.name for key in keys}
+    for name in settings.accept_ignored:
+        if name not in named:
+            findings.note(f"accept_ignored: nothing in the file is called {name!r}")
+    deployments = report_deployments(groups, placed)
+    hosts = sorted({one.host for one in deployments if one.host})
+    return Report(keys, deployments, tuple(hosts), tuple(findings.notes))

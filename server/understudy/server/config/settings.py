@@ -1,0 +1,163 @@
+"""The settings of the service: one value for each topic of the `understudy:` section.
+
+Names, defaults and order are the section's own. Durations are in seconds, sizes in bytes; `None`
+means what its comment says. How the text becomes these values is `section`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from understudy.server.config.credentials import ApiKeyField, ClientField, SecretField
+from understudy.server.config.units import (
+    Bytes,
+    Flag,
+    MessageBytes,
+    Name,
+    Port,
+    PositiveCount,
+    PositiveSeconds,
+    Seconds,
+    Switch,
+    Weight,
+)
+
+_LOOPBACK = "127.0.0.1"
+_MIB = 1024 * 1024
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How the service and its clients prove who they are. Paths of PEM files."""
+
+    cert_file: Name | None = None  # None: no TLS
+    key_file: Name | None = None
+    client_ca_file: Name | None = None  # None: no client certificate is asked for
+    clients: tuple[ClientField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrainSettings:
+    """How the service goes down."""
+
+    delay: Seconds = 2.0  # between NOT_SERVING and the end of listening
+    grace: Seconds = 25.0  # for calls under way
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the service listens, to whom, and for how long."""
+
+    host: Name = _LOOPBACK
+    port: Port = 50051  # 0: a free one
+    insecure: Flag = False  # listen beyond loopback although nobody has to prove anything
+    reflection: Switch = "auto"  # auto: on loopback
+    api_keys: tuple[ApiKeyField, ...] = ()
+    tls: TlsSettings = TlsSettings()
+    allowed_endpoints: tuple[Name, ...] = ()  # hosts that others than this file may name
+    default_timeout: PositiveSeconds = 600.0  # for a call without a deadline
+    max_message_bytes: MessageBytes = 32 * _MIB  # in either direction
+    drain: DrainSettings = DrainSettings()
+    workers: PositiveCount = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """Where the dashboard listens."""
+
+    host: Name = _LOOPBACK
+    port: Port = 50052
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where /metrics, /healthz and /readyz are served."""
+
+    host: Name = _LOOPBACK
+    port: Port = 9464
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where experiments live."""
+
+    url: SecretField | None = None  # None: SQLite in the state directory
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long records are kept."""
+
+    metadata: PositiveSeconds = 30 * _DAY
+    content: PositiveSeconds = 7 * _DAY
+    size: Bytes = 10 * 1024 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """What is kept of each call, where, and for how long."""
+
+    url: SecretField | None = None  # None: SQLite in the state directory
+    capture: Literal["metadata", "redacted", "content"] = "metadata"
+    retention: RetentionSettings = RetentionSettings()
+    flush: PositiveSeconds = 1.0  # between writes
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """What each silent model may cost."""
+
+    usd: Weight = 100.0
+    per: PositiveSeconds = _DAY
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSettings:
+    """How prompts are played to silent models."""
+
+    threads: PositiveCount = 2
+    start: Literal["with_primary", "after_primary"] = "with_primary"
+    on_primary_cancel: Literal["cancel", "keep"] = "cancel"
+    max_in_flight: PositiveCount = 256
+    max_in_flight_per_model: PositiveCount = 64
+    max_queue: PositiveCount = 1024  # calls
+    max_queue_bytes: Bytes = 64 * _MIB
+    max_queue_age: PositiveSeconds = 2.0
+    timeout: PositiveSeconds = 60.0  # for one silent call
+    max_response_bytes: Bytes = _MIB
+    budget: BudgetSettings = BudgetSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class EgressSettings:
+    """How providers are reached. Proxies and certificates of the environment are ignored."""
+
+    # A URL, which may hold a password. None: providers are reached directly.
+    proxy: Name | None = field(default=None, repr=False)
+    no_proxy: tuple[Name, ...] = ()  # hosts reached directly all the same
+    ca_file: Name | None = None  # None: the authorities that the system trusts
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """How experiments come to be."""
+
+    register_on_first_call: Switch = "auto"  # auto: on loopback, in demo
+    seeds: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything below `understudy:`."""
+
+    server: ServerSettings = ServerSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    state_dir: Name | None = None  # None: $XDG_STATE_HOME/understudy
+    store: StoreSettings = StoreSettings()
+    records: RecordSettings = RecordSettings()
+    mirror: MirrorSettings = MirrorSettings()
+    egress: EgressSettings = EgressSettings()
+    experiments: ExperimentSettings = ExperimentSettings()
+    accept_ignored: tuple[Name, ...] = ()  # keys of the report that the operator does without

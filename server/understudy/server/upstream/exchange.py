@@ -1,0 +1,164 @@
+"""One request and its reply: bounded in time and in bytes, and cut when it is left early.
+
+The deadline is a timer that cuts the connection, not a time-out around awaits: it holds while
+nobody reads, it cancels no task, and it costs a microsecond.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+import httpx
+from aiohttp.hdrs import CONTENT_ENCODING
+
+from understudy.server.errors import Reason, UpstreamError
+from understudy.server.upstream.causes import explain, is_stale
+from understudy.server.upstream.connector import SENDER
+from understudy.server.upstream.prepared import Posting, Prepared
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+# uvloop rounds timers to milliseconds; cut late by one rather than before the deadline.
+_TICK = 0.001
+
+# RuntimeError: the session was closed meanwhile; ValueError: a reason phrase that is no text.
+_STACK_ERRORS = (httpx.HTTPError, aiohttp.ClientError, RuntimeError, ValueError)
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class HttpExchange:
+    """A context manager for one exchange and, within the context, its reply.
+
+    `status` and `headers` are there once it is entered. The body is read once.
+    """
+
+    def __init__(self, prepared: Prepared, body: bytes, deadline: float, max_bytes: int) -> None:
+        self.status = 0
+        self.headers = _NO_HEADERS
+        self.deadline = deadline + _TICK
+        self.needs_new = False
+        self.reused = False
+        self._prepared = prepared
+        self._body = body
+        self._max_bytes = max_bytes
+        self._read = 0
+        self._loop = asyncio.get_running_loop()
+        self._reply: aiohttp.ClientResponse | None = None
+        self._content: aiohttp.StreamReader | None = None
+        self._expired = False
+
+    async def __aenter__(self) -> Self:
+        if self._is_late():
+            raise self._fail(Reason.UPSTREAM_READ_TIMEOUT, "was not asked in time")
+        self._timer = self._loop.call_at(self.deadline, self._expire)
+        try:
+            response = await self._send()
+            self._take(response)
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes."""
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content = self._content
+        assert content is not None
+        try:
+            chunk = b"" if content.at_eof() else await content.readany()
+        except aiohttp.ClientError as error:
+            # Not `from error`: aiohttp's exceptions hold the request, its headers included.
+            raise self._explain(error) from None
+        if not chunk:
+            if self._expired:  # to a body that ends with its connection, a cut is an end
+                raise self._fail_late()
+            raise StopAsyncIteration
+        self._read += len(chunk)
+        if self._read > self._max_bytes:
+            self._leave()
+            what = f"sent more than {self._max_bytes} bytes"
+            raise self._fail(Reason.UPSTREAM_RESPONSE_TOO_LARGE, what)
+        return chunk
+
+    def begin(self, reply: aiohttp.ClientResponse, connection: "Connection") -> None:
+        """Take note of the connection that the request goes out on."""
+        self._reply = reply
+        self._connection = connection
+        self._wire = connection.transport
+
+    async def _send(self) -> httpx.Response:
+        token = SENDER.set(self)
+        try:
+            while True:
+                try:
+                    request = Posting(self._prepared, self._body)
+                    return await self._prepared.transport.handle_async_request(request)
+                except _STACK_ERRORS as error:
+                    # The other end may close an idle connection at any time, this one too.
+                    if self._expired or not (self.reused and is_stale(error)):
+                        raise self._explain(error) from None
+                    self.needs_new = True
+        finally:
+            SENDER.reset(token)
+
+    def _take(self, response: httpx.Response) -> None:
+        assert self._reply is not None
+        self.status = response.status_code
+        self.headers = response.headers
+        self._content = self._reply.content
+        if self._reply.headers.get(CONTENT_ENCODING, "").lower() not in ("", "identity"):
+            what = "compressed its reply although it was asked not to"
+            raise self._fail(Reason.UPSTREAM_BAD_ENCODING, what)
+
+    def _expire(self) -> None:
+        if self._content is None or not self._content.is_eof():
+            self._expired = True
+            self._cut()
+
+    def _leave(self) -> None:
+        self._timer.cancel()
+        self._cut()
+
+    def _cut(self) -> None:
+        """Close the connection now, unless it has gone back to the pool."""
+        if self._reply is None:
+            return
+        if self._wire is None:
+            self._reply.close()
+        elif self._connection.transport is not None or self._wire.is_closing():
+            # Not `close`, which would first send what a slow reader has not taken of the request.
+            self._wire.abort()
+            self._reply.close()
+
+    def _is_late(self) -> bool:
+        return self._loop.time() >= self.deadline - _TICK
+
+    def _explain(self, error: Exception) -> UpstreamError:
+        if self._expired or self._is_late():
+            return self._fail_late()
+        return explain(error, self._prepared.origin, status=self.status)
+
+    def _fail_late(self) -> UpstreamError:
+        return self._fail(Reason.UPSTREAM_READ_TIMEOUT, "took longer than it may")
+
+    def _fail(self, reason: Reason, what: str) -> UpstreamError:
+        origin = self._prepared.origin
+        labels = {"origin": origin}
+        return UpstreamError(reason, f"{origin} {what}", status=self.status, metadata=labels)
