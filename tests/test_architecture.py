@@ -21,8 +21,8 @@ ROWS = (
     {"ports"},
     {"providers"},
     {"config"},
-    {"live"},
-    {"completer", "experiments"},
+    {"live", "endings"},
+    {"completer", "experiments", "probing"},
     {
         "simulated",
         "upstream",
@@ -41,7 +41,17 @@ ROWS = (
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
 
-PURE = {"domain", "errors", "events", "routing", "evaluation", "ports", "providers", "live"}
+PURE = {
+    "domain",
+    "errors",
+    "events",
+    "routing",
+    "evaluation",
+    "ports",
+    "providers",
+    "live",
+    "endings",
+}
 IMPURE = {
     "aiohttp", "asyncio", "grpc", "httpx", "httpx_aiohttp", "os", "random", "requests", "secrets",
     "socket", "sqlalchemy", "subprocess", "threading", "time", "uvloop",

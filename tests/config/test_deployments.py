@@ -35,11 +35,20 @@ def test_a_null_is_sent_only_where_it_says_something() -> None:
 
 
 def test_simulated_settings_arrive_as_they_are() -> None:
-    one = deployment("model: simulated/m, simulated: {latency: 0.3, tokens: 40, x: [1, {y: z}]}")
+    one = deployment("model: simulated/m, simulated: {latency: 0.3, failure_status: [500, 503]}")
 
-    assert one.defaults["simulated"] == {"latency": 0.3, "tokens": 40, "x": [1, {"y": "z"}]}
+    assert one.defaults["simulated"] == {"latency": 0.3, "failure_status": [500, 503]}
     assert one.endpoint is not None
     assert one.endpoint.url == "simulated://m"
+
+
+def test_a_simulated_setting_that_is_none_is_a_fault() -> None:
+    (fault,) = faults(
+        "model_list: [{model_name: g, litellm_params: "
+        "{model: simulated/m, simulated: {failure_rate: 2}}}]"
+    )
+
+    assert "litellm_params.simulated: failure_rate: " in fault
 
 
 def test_simulated_settings_are_refused_for_a_real_model() -> None:

@@ -25,7 +25,7 @@ model_list:
     litellm_params: {{model: bedrock/e, aws_secret_access_key: {CANARY}, langfuse_secret: {CANARY},
                       silent_model: [{{model: a, params: {{token: {CANARY}}}}}]}}
   - model_name: f
-    litellm_params: {{model: simulated/f, simulated: {{token: {CANARY}}}, api_key: os.environ/KEY}}
+    litellm_params: {{model: simulated/f, simulated: {{reply: {CANARY}}}, api_key: os.environ/KEY}}
 litellm_settings: {{langfuse_secret_key: {CANARY}, callbacks: [os.environ/KEY]}}
 router_settings: {{redis_password: {CANARY}, routing_strategy: os.environ/KEY}}
 general_settings: {{master_key: {CANARY}, database_url: "postgresql://u:{CANARY}@h/d"}}

@@ -15,7 +15,9 @@ PROTOS = HERE.parent.parent / "protos"
 
 
 def run(*command: str, folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
     return done.stdout
 

@@ -45,8 +45,7 @@ def told(error: grpc.aio.AioRpcError) -> Told:
             assert isinstance(value, bytes)
             for detail in Status.FromString(value).details:
                 names.add(detail.type_url.rpartition(".")[2])
-                if detail.Is(ErrorInfo.DESCRIPTOR):
-                    detail.Unpack(info)
+                detail.Unpack(info)  # into what it is not, it does nothing
     return Told(
         error.code(),
         error.details() or "",

@@ -106,45 +106,45 @@ def test_a_prompt_may_refuse_to_be_mirrored() -> None:
     assert not read(mirror_mode="MIRROR_MODE_NEVER").may_mirror
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"messages": []}, "messages"),
-        ({"messages": [{"content": "hi"}]}, "messages[0].role"),
-        ({"messages": [USER, {"role": "user"}]}, "messages[1].content"),
-        (
-            {"messages": [{"role": "user", "content": "a", "contentParts": [{"text": "b"}]}]},
-            "messages[0].content_parts",
-        ),
-        ({"messages": [{"role": "user", "contentParts": [{}]}]}, "messages[0].content_parts[0]"),
-        ({"temperature": 2.1}, "temperature"),
-        ({"temperature": "NaN"}, "temperature"),
-        ({"max_tokens": 0}, "max_tokens"),
-        ({"n": 129}, "n"),
-        ({"top_p": -0.1}, "top_p"),
-        ({"top_logprobs": 21}, "top_logprobs"),
-        ({"logit_bias": {"50256": 101}}, "logit_bias['50256']"),
-        ({"request_id": "x" * 129}, "request_id"),
-        ({"request_id": "a\nb"}, "request_id"),
-        ({"request_id": "é"}, "request_id"),
-        ({"metadata": {"k" * 65: "v"}}, "metadata"),
-        ({"metadata": {"k": "v" * 513}}, "metadata"),
-        ({"tools": [{"function": {}}]}, "tools[0].function.name"),
-        ({"tools": [{}]}, "tools[0].function"),
-        (
-            {"tools": [{"function": {"name": "f", "parametersJson": "[1]"}}]},
-            "tools[0].function.parameters_json",
-        ),
-        ({"tool_choice": {"mode": "maybe"}}, "tool_choice.mode"),
-        ({"response_format": {}}, "response_format.type"),
-        ({"extra_body_json": "{"}, "extra_body_json"),
-        ({"extra_body_json": '{"temperature": 1}'}, "extra_body_json"),
-        ({"extra_body_json": '{"stream": true}'}, "extra_body_json"),
-        ({"extra_body": {"model": "other"}}, "extra_body"),
-        ({"model": "", "experiment": "no spaces"}, "experiment"),
-        ({"model": "", "experiment": "e", "models": {"m": 1}}, "split_mode"),
-    ],
-)
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"messages": []}, "messages"),
+    ({"messages": [{"content": "hi"}]}, "messages[0].role"),
+    ({"messages": [USER, {"role": "user"}]}, "messages[1].content"),
+    (
+        {"messages": [{"role": "user", "content": "a", "contentParts": [{"text": "b"}]}]},
+        "messages[0].content_parts",
+    ),
+    ({"messages": [{"role": "user", "contentParts": [{}]}]}, "messages[0].content_parts[0]"),
+    ({"temperature": 2.1}, "temperature"),
+    ({"temperature": "NaN"}, "temperature"),
+    ({"max_tokens": 0}, "max_tokens"),
+    ({"n": 129}, "n"),
+    ({"top_p": -0.1}, "top_p"),
+    ({"top_logprobs": 21}, "top_logprobs"),
+    ({"logit_bias": {"50256": 101}}, "logit_bias['50256']"),
+    ({"request_id": "x" * 129}, "request_id"),
+    ({"request_id": "a\nb"}, "request_id"),
+    ({"request_id": "é"}, "request_id"),
+    ({"metadata": {"k" * 65: "v"}}, "metadata"),
+    ({"metadata": {"k": "v" * 513}}, "metadata"),
+    ({"tools": [{"function": {}}]}, "tools[0].function.name"),
+    ({"tools": [{}]}, "tools[0].function"),
+    (
+        {"tools": [{"function": {"name": "f", "parametersJson": "[1]"}}]},
+        "tools[0].function.parameters_json",
+    ),
+    ({"tool_choice": {"mode": "maybe"}}, "tool_choice.mode"),
+    ({"response_format": {}}, "response_format.type"),
+    ({"extra_body_json": "{"}, "extra_body_json"),
+    ({"extra_body_json": '{"temperature": 1}'}, "extra_body_json"),
+    ({"extra_body_json": '{"stream": true}'}, "extra_body_json"),
+    ({"extra_body": {"model": "other"}}, "extra_body"),
+    ({"model": "", "experiment": "no spaces"}, "experiment"),
+    ({"model": "", "experiment": "e", "models": {"m": 1}}, "split_mode"),
+]
+
+
+@pytest.mark.parametrize(("fields", "field"), FAULTS)
 def test_a_fault_is_named_by_its_path(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(RequestError) as caught:
         read(**fields)

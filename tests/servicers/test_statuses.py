@@ -3,7 +3,8 @@
 import grpc
 import pytest
 from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ C = grpc.StatusCode
 LABELS = {"provider": "openai", "model": "gpt-4", "deployment": "d", "attempt": "2"}
 
 # reason, code, details beside ErrorInfo
-ROWS = [
+ROWS: list[tuple[Reason, grpc.StatusCode, set[str]]] = [
     (Reason.UPSTREAM_REJECTED_REQUEST, C.INVALID_ARGUMENT, {"BadRequest"}),
     (Reason.CONTEXT_LENGTH_EXCEEDED, C.INVALID_ARGUMENT, {"BadRequest"}),
     (Reason.CONTENT_POLICY_REJECTED, C.INVALID_ARGUMENT, {"BadRequest"}),
@@ -27,43 +28,41 @@ ROWS = [
     (Reason.REQUEST_TOO_LARGE, C.INVALID_ARGUMENT, {"BadRequest"}),
     (Reason.UPSTREAM_RATE_LIMITED, C.RESOURCE_EXHAUSTED, {"RetryInfo", "QuotaFailure"}),
     (Reason.UPSTREAM_QUOTA_EXHAUSTED, C.RESOURCE_EXHAUSTED, {"QuotaFailure"}),
-    (Reason.UPSTREAM_INTERNAL_ERROR, C.INTERNAL, set[str]()),
-    (Reason.UPSTREAM_UNSUPPORTED, C.UNIMPLEMENTED, set[str]()),
+    (Reason.UPSTREAM_INTERNAL_ERROR, C.INTERNAL, set()),
+    (Reason.UPSTREAM_UNSUPPORTED, C.UNIMPLEMENTED, set()),
     (Reason.UPSTREAM_UNAVAILABLE, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.UPSTREAM_OVERLOADED, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.UPSTREAM_GATEWAY_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.UPSTREAM_REDIRECT_REFUSED, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
-    (Reason.UPSTREAM_BAD_STATUS, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_BAD_STATUS, C.INTERNAL, set()),
     (Reason.UPSTREAM_CONNECT_FAILED, C.UNAVAILABLE, {"RetryInfo"}),
-    (Reason.UPSTREAM_CONNECTION_LOST, C.UNAVAILABLE, set[str]()),
+    (Reason.UPSTREAM_CONNECTION_LOST, C.UNAVAILABLE, set()),
     (Reason.UPSTREAM_CONNECT_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.LOCAL_POOL_EXHAUSTED, C.RESOURCE_EXHAUSTED, {"RetryInfo"}),
     (Reason.UPSTREAM_DNS_FAILURE, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.UPSTREAM_TLS_UNTRUSTED, C.FAILED_PRECONDITION, {"PreconditionFailure"}),
     (Reason.UPSTREAM_READ_TIMEOUT, C.UNAVAILABLE, {"RetryInfo"}),
-    (Reason.UPSTREAM_MALFORMED_RESPONSE, C.INTERNAL, set[str]()),
-    (Reason.UPSTREAM_EMPTY_RESPONSE, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_MALFORMED_RESPONSE, C.INTERNAL, set()),
+    (Reason.UPSTREAM_EMPTY_RESPONSE, C.INTERNAL, set()),
     (Reason.UPSTREAM_TRUNCATED, C.UNAVAILABLE, {"RetryInfo"}),
-    (Reason.UPSTREAM_STREAM_TRUNCATED, C.ABORTED, set[str]()),
-    (Reason.UPSTREAM_STREAM_ERROR, C.ABORTED, set[str]()),
-    (Reason.UPSTREAM_RESPONSE_TOO_LARGE, C.RESOURCE_EXHAUSTED, set[str]()),
-    (Reason.UPSTREAM_BAD_ENCODING, C.INTERNAL, set[str]()),
+    (Reason.UPSTREAM_STREAM_TRUNCATED, C.ABORTED, set()),
+    (Reason.UPSTREAM_STREAM_ERROR, C.ABORTED, set()),
+    (Reason.UPSTREAM_RESPONSE_TOO_LARGE, C.RESOURCE_EXHAUSTED, set()),
+    (Reason.UPSTREAM_BAD_ENCODING, C.INTERNAL, set()),
     (Reason.CIRCUIT_OPEN, C.UNAVAILABLE, {"RetryInfo"}),
     (Reason.OVERLOADED, C.RESOURCE_EXHAUSTED, {"RetryInfo"}),
     (Reason.BUDGET_EXCEEDED, C.RESOURCE_EXHAUSTED, {"QuotaFailure"}),
-    (Reason.ETAG_MISMATCH, C.ABORTED, set[str]()),
-    (Reason.ILLEGAL_TRANSITION, C.FAILED_PRECONDITION, set[str]()),
+    (Reason.ETAG_MISMATCH, C.ABORTED, set()),
+    (Reason.ILLEGAL_TRANSITION, C.FAILED_PRECONDITION, set()),
     (Reason.BAD_UPDATE_MASK, C.INVALID_ARGUMENT, {"BadRequest"}),
-    (Reason.INTERNAL, C.INTERNAL, set[str]()),
+    (Reason.INTERNAL, C.INTERNAL, set()),
 ]
 
 
 def unpack(trailers: tuple[tuple[str, str | bytes], ...]) -> dict[str, any_pb2.Any]:
     raw = dict(trailers)["grpc-status-details-bin"]
     assert isinstance(raw, bytes)
-    return {
-        one.type_url.rpartition(".")[2]: one for one in status_pb2.Status.FromString(raw).details
-    }
+    return {one.type_url.rpartition(".")[2]: one for one in Status.FromString(raw).details}
 
 
 @pytest.mark.parametrize(("reason", "code", "details"), ROWS, ids=lambda value: str(value))
@@ -76,9 +75,9 @@ def test_a_reason_is_told_by_its_row(
     assert told is code
     assert message == f"{reason}: something"
     assert found.keys() == {"ErrorInfo"} | details
-    info = error_details_pb2.ErrorInfo()
+    info = ErrorInfo()
     found["ErrorInfo"].Unpack(info)
-    assert (info.reason, info.domain, info.metadata) == (reason, "understudy", LABELS)
+    assert (info.reason, info.domain, dict(info.metadata)) == (str(reason), "understudy", LABELS)
 
 
 def test_what_a_provider_asks_for_is_passed_on() -> None:
@@ -86,7 +85,7 @@ def test_what_a_provider_asks_for_is_passed_on() -> None:
 
     _, _, trailers = to_status(error)
 
-    info = error_details_pb2.RetryInfo()
+    info = RetryInfo()
     unpack(trailers)["RetryInfo"].Unpack(info)
     assert info.retry_delay.ToSeconds() in (7, 8)
 
@@ -105,7 +104,7 @@ def test_before_any_attempt_the_client_may_retry() -> None:
 def test_a_request_error_names_the_field() -> None:
     _, _, trailers = to_status(RequestError("it is wrong", field="messages[2].role"))
 
-    bad = error_details_pb2.BadRequest()
+    bad = BadRequest()
     unpack(trailers)["BadRequest"].Unpack(bad)
     assert bad.field_violations[0].field == "messages[2].role"
 

@@ -171,6 +171,11 @@ def _stream(plan: Plan, _: str) -> None:
     plan.events = plan.stream()
 
 
+def _answer_whole(plan: Plan, _: str) -> None:
+    message = {"role": "assistant", "content": plan.content}
+    plan.body = replies.encode(plan.completion(message))
+
+
 def _break_stream(event: bytes, *, after: int) -> Word:
     def change(plan: Plan, _: str) -> None:
         plan.events = [*plan.stream()[:after], event]
@@ -230,6 +235,7 @@ WORDS: dict[str, Word] = {
     "huge": _answer_hugely,
     "huge-declared": _declare_hugely,
     "stream": _stream,
+    "whole": _answer_whole,
     "sse-error": _break_stream(_SERVER_ERROR, after=2),
     "sse-error-first": _break_stream(_SERVER_ERROR, after=0),
     "sse-bad-json": _break_stream(b'data: {"choices": [{"del\n\n', after=2),

@@ -2,8 +2,8 @@
 
 No framework stands between, so that it can send broken bytes and close when it likes, and is fast
 enough to be the upstream of a load test. What it does is chosen by the model's name, in the body
-or in an Azure path: see `modes`. Its header
-`x-stub-service-ms` says how long it took to answer. To run it beside a test's loop, see `runners`.
+or in an Azure path: see `modes`. `x-stub-service-ms` in a reply says how long the stub took. To
+run it beside a test's loop, see `runners`.
 """
 
 import asyncio

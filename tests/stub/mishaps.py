@@ -115,6 +115,7 @@ WORDS: dict[str, Word] = {
     "reset-mid-body": _end(Ending.RESET, Stop.IN_BODY),
     "hang-headers": _end(Ending.HANG, Stop.BEFORE_HEAD),
     "hang-body": _end(Ending.HANG, Stop.IN_BODY),
+    "hold": _end(Ending.HANG),
     "drop-next": _end(Ending.DROP_NEXT),
     "repeat": _end(Ending.REPEAT),
 }

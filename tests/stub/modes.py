@@ -13,8 +13,8 @@ model, which answers "Hello from NAME.". Whether an answer is streamed follows t
     bad bodies  html  bad-json  empty  bad-utf8  lone-surrogate  brackets-N  big-number-N (digits)
                 nan  bom  gzip-N (MiB of zeros' worth, without N the answer)
                 huge-N (MiB, chunked; without N endless)  huge-declared (endless, 1 GB declared)
-    streams     stream (though not asked for)  sse-error  sse-error-first  sse-bad-json
-                sse-no-done  sse-comments  sse-crlf
+    streams     stream (though not asked for)  whole (though a stream was)  sse-error
+                sse-error-first  sse-bad-json  sse-no-done  sse-comments  sse-crlf
     time        slow-Nms (before the first byte)  pace-Nms (between pieces)  drip-Nms (the body a
                 byte at a time)  drip-head-Nms (the head too)  heartbeat-Nms (comments for ever)
     framing     chunked  until-eof  bytes-N (in a piece)  bad-chunk
@@ -22,6 +22,7 @@ model, which answers "Hello from NAME.". Whether an answer is streamed follows t
                 bad-reason
     endings     close  close-before-headers  close-in-head  truncated  reset  reset-in-head
                 reset-mid-body  hang-headers  hang-body
+                hold (answers; with until-eof, the end never comes)
                 drop-next (answers; the connection's next request is met with a close)
                 repeat (answers, and 20 ms later answers again, unasked)
 

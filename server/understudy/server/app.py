@@ -59,12 +59,13 @@ class Upstreams:
         self._simulated = simulated
 
     def exchange(
-        self, request: HttpRequest, deadline: float
+        self, request: HttpRequest, deadline: float, silence: float | None = None
     ) -> AbstractAsyncContextManager[Exchange]:
         """Send a request the way that its endpoint's scheme says."""
+        way: Upstream = self.http
         if request.endpoint.url.startswith("simulated:"):
-            return self._simulated.exchange(request, deadline)
-        return self.http.exchange(request, deadline)
+            way = self._simulated
+        return way.exchange(request, deadline, silence)
 
 
 @asynccontextmanager
@@ -125,8 +126,9 @@ class Service:
         """
         drain = self._settings.drain
         await self._health.enter_graceful_shutdown()
-        _LOG.info("draining: %d calls under way", self.calls.running)
+        _LOG.info("draining: %d calls and watches under way", self.calls.running)
         await asyncio.sleep(drain.delay)
+        self.calls.end_watches()
         await self._server.stop(drain.grace)
         try:
             await asyncio.wait_for(self.calls.wait_until_idle(), _LAST_WORDS)
@@ -169,7 +171,7 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         for name in SERVICES:
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         if _reflects(settings):
-            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
                 reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard.door
             )
         port = _listen(server, settings)

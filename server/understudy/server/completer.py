@@ -18,6 +18,7 @@ from msgspec import structs
 from understudy.server.domain.completion import Completion, Delta, Routing
 from understudy.server.domain.deployment import Deployment, Snapshot
 from understudy.server.domain.request import CompletionRequest
+from understudy.server.endings import as_committed, salvage
 from understudy.server.errors import Reason, RefusedError, UnderstudyError, UpstreamError
 from understudy.server.events import (
     AttemptEnded,
@@ -27,7 +28,16 @@ from understudy.server.events import (
     FirstDelta,
 )
 from understudy.server.live import Live
-from understudy.server.ports import Dialect, Gate, HttpRequest, Journal, Permit, Purpose, Upstream
+from understudy.server.ports import (
+    Dialect,
+    Gate,
+    HttpRequest,
+    Journal,
+    Permit,
+    Purpose,
+    Upstream,
+)
+from understudy.server.providers.assembly import as_delta
 from understudy.server.providers.redaction import redacted
 from understudy.server.routing.attempts import (
     Course,
@@ -132,7 +142,7 @@ class Completer:
                     if delay:
                         await asyncio.sleep(delay)
         except UnderstudyError as error:
-            final = _committed(error, delivered)
+            final = as_committed(error, delivered)
             outcome, message = final.reason, final.message
             if isinstance(final, UpstreamError) and final.status:
                 labels["upstreamStatus"] = str(final.status)
@@ -179,8 +189,7 @@ class Completer:
         stream = request.chat.stream
         pair_id, number = routing.pair_id, routing.attempts
         started = self._clock()
-        limit = attempt.deployment.timeout
-        deadline = request.deadline if limit is None else min(request.deadline, started + limit)
+        deadline, silence = _limits(attempt.deployment, request, started)
         self._journal.note(
             AttemptStarted(
                 pair_id,
@@ -198,16 +207,23 @@ class Completer:
         completion: Completion | None = None
         first = stream
         try:
-            async with self._upstream.exchange(http, deadline) as exchange:
+            async with self._upstream.exchange(http, deadline, silence) as exchange:
                 status = exchange.status
                 reader = attempt.dialect.reader(stream, status, exchange.headers)
-                async for chunk in exchange.chunks():
-                    for delta in reader.feed(chunk):
-                        if first:
-                            first = False
-                            self._journal.note(FirstDelta(pair_id, self._clock(), number))
-                        yield delta
-                completion = reader.finish()
+                try:
+                    async for chunk in exchange.chunks():
+                        for delta in reader.feed(chunk):
+                            if first:
+                                first = False
+                                self._journal.note(FirstDelta(pair_id, self._clock(), number))
+                            yield delta
+                        if reader.done:
+                            exchange.hurry()
+                    completion = reader.finish()
+                except UpstreamError as error:
+                    completion = salvage(reader, status, error)
+            if first:  # asked for a stream, the model answered whole
+                yield as_delta(completion)
             if http.warnings:
                 warnings = (*http.warnings, *completion.warnings)
                 completion = structs.replace(completion, warnings=warnings)
@@ -247,26 +263,17 @@ class _Attempt:
     permit: Permit
 
 
-def _committed(error: UnderstudyError, delivered: int) -> UnderstudyError:
-    """Return the error as it is after pieces were delivered: nobody may replay those silently."""
-    if not delivered or error.reason in (Reason.DEADLINE_EXCEEDED, Reason.INTERNAL):
-        return error
-    if error.reason in (Reason.UPSTREAM_STREAM_TRUNCATED, Reason.UPSTREAM_STREAM_ERROR):
-        reason = error.reason
-    elif isinstance(error, UpstreamError) and error.reason in _CUT_SHORT:
-        reason = Reason.UPSTREAM_STREAM_TRUNCATED
-    else:
-        reason = Reason.UPSTREAM_STREAM_ERROR
-    labels = {**error.metadata, "deltasDelivered": str(delivered)}
-    status = error.status if isinstance(error, UpstreamError) else 0
-    return UpstreamError(reason, error.message, status=status, delivered=delivered, metadata=labels)
+def _limits(
+    deployment: Deployment, request: CompletionRequest, now: float
+) -> tuple[float, float | None]:
+    """Return when an attempt ends, and the longest silence in it.
 
-
-_CUT_SHORT = frozenset(
-    {
-        Reason.UPSTREAM_TRUNCATED,
-        Reason.UPSTREAM_CONNECTION_LOST,
-        Reason.UPSTREAM_CONNECT_FAILED,
-        Reason.UPSTREAM_READ_TIMEOUT,
-    }
-)
+    A time-out is for a whole answer, and for a stream the longest wait for its next piece: a long
+    story that keeps coming is no failure.
+    """
+    if request.chat.stream:
+        silence = deployment.stream_timeout
+        return request.deadline, deployment.timeout if silence is None else silence
+    if deployment.timeout is None:
+        return request.deadline, None
+    return min(request.deadline, now + deployment.timeout), None

@@ -30,6 +30,11 @@ class HttpRequest:
 class Reader(Protocol):
     """Turns one reply's bytes into an answer. Fed at any boundary; holds no more than its cap."""
 
+    @property
+    def done(self) -> bool:
+        """Whether the reply itself has said that it is over, whatever still follows."""
+        ...
+
     def feed(self, data: bytes) -> Sequence[Delta]:
         """Take the next bytes; return the deltas that they complete, none for a whole answer.
 
@@ -70,16 +75,24 @@ class Exchange(Protocol):
         """Yield the body as it comes. Raises UpstreamError; bounded in bytes and in time."""
         ...
 
+    def hurry(self) -> None:
+        """Give the rest of the body a moment, so that the connection can be kept, and then end.
+
+        For a reply that has said that it is over: some servers hold the connection open after it.
+        """
+        ...
+
 
 class Upstream(Protocol):
     """The network, or a stand-in for it. One for each event loop."""
 
     def exchange(
-        self, request: HttpRequest, deadline: float
+        self, request: HttpRequest, deadline: float, silence: float | None = None
     ) -> AbstractAsyncContextManager[Exchange]:
         """Send a request; leaving the context closes the connection unless the reply was whole.
 
-        Raises UpstreamError, classified by cause, and on the deadline with UPSTREAM_READ_TIMEOUT.
+        `silence` is the longest time without a byte, in seconds. Raises UpstreamError, classified
+        by cause; on the deadline and after too long a silence with UPSTREAM_READ_TIMEOUT.
         """
         ...
 

@@ -19,6 +19,7 @@ from understudy.server.config.variables import PREFIX
 from understudy.server.domain.chat import JsonValue
 from understudy.server.domain.deployment import Deployment
 from understudy.server.providers.catalog import Target
+from understudy.server.providers.simulated import read_settings
 
 SIMULATED = "simulated"
 
@@ -143,6 +144,11 @@ def _sent(params: Fields, provider: str) -> Mapping[str, JsonValue]:
             sent[key] = params.json(key)
             if provider != SIMULATED:
                 params.fault(key, f"only a model {SIMULATED}/NAME takes it")
+            else:
+                try:
+                    read_settings(sent[key])
+                except ValueError as error:
+                    params.fault(key, str(error))
         elif find_rule(f"litellm_params.{key}").sent and (
             # A null says nothing, but that a server refuses to be asked for its usage.
             node.value is not None or (key == "stream_options" and not node.variable)

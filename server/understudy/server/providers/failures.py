@@ -121,6 +121,8 @@ def classify_reported(body: bytes, *, delivered: int = 0) -> UpstreamError:
 class FailureReader:
     """Reads a reply whose status says that it is no answer, as far as that is worth it."""
 
+    done = False
+
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         self._status = status
         self._headers = headers
@@ -142,6 +144,8 @@ class FailureReader:
 
 class EncodedReader:
     """Reads nothing: the reply is compressed, though we asked for it as it is."""
+
+    done = False
 
     def __init__(self, status: int) -> None:
         self._status = status

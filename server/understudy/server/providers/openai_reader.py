@@ -42,6 +42,11 @@ class OpenAiReader:
         self._size = 0
         self._framed: Reader | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether `[DONE]` was said."""
+        return self._framed is not None and self._framed.done
+
     def feed(self, data: bytes) -> Sequence[Delta]:
         """Take the next bytes; return the deltas that they complete."""
         try:
@@ -85,6 +90,8 @@ class OpenAiReader:
 class _WholeReader:
     """Reads an answer that comes as one JSON object."""
 
+    done = False  # only its end says that it is over
+
     def __init__(self) -> None:
         self._body = bytearray()
 
@@ -125,19 +132,19 @@ class _EventReader:
         self._assembly = Assembly()
         self._warnings: tuple[Warning, ...] = ()
         self._delivered = 0
-        self._done = False
+        self.done = False
         self._failure: UpstreamError | None = None
 
     def feed(self, data: bytes) -> Sequence[Delta]:
         if self._failure is not None:
             raise self._failure
-        if self._done:
+        if self.done:
             return ()
         deltas: list[Delta] = []
         try:
             for name, event in self._events.feed(data):
                 if event.strip() == _DONE:
-                    self._done = True
+                    self.done = True
                     break
                 delta = self._assembly.add(self._read(name, event))
                 if delta is not None and self._stream:
@@ -154,7 +161,7 @@ class _EventReader:
     def finish(self) -> Completion:
         if self._failure is not None:
             raise self._failure
-        cut = not (self._done or self._assembly.is_finished)
+        cut = not (self.done or self._assembly.is_finished)
         if cut and self._events.finish().strip() != _DONE:
             raise _truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
         completion = self._assembly.complete(self._warnings)

@@ -44,8 +44,8 @@ def read_settings(value: JsonValue | Mapping[str, object]) -> Settings:
     try:
         return msgspec.convert(value, Settings)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        raise ValueError(f"simulated{path.rstrip('`')}: {detail}") from None
+        detail, _, path = str(error).partition(" - at `$.")
+        raise ValueError(f"{path.rstrip('`')}: {detail}" if path else detail) from None
 
 
 class SimulatedDialect:

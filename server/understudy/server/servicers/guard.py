@@ -6,16 +6,16 @@ interceptor of `grpc.aio` would look the handler up again for each call.
 
 import logging
 import traceback
-from asyncio import CancelledError, Event
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from asyncio import CancelledError, Event, Task, current_task
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from understudy.server.errors import Reason, RequestError, UnderstudyError
+from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
 from understudy.server.servicers.access import Access, caller
 from understudy.server.servicers.statuses import to_status
 
@@ -43,12 +43,34 @@ class Handler(Protocol):
 
 
 class Calls:
-    """Counts the handlers under way, from before their first line to after their `finally`."""
+    """Counts the handlers under way, from before their first line to after their `finally`.
+
+    Watches (health, reflection) go on for ever: they are not waited for but ended.
+    """
 
     def __init__(self) -> None:
         self.running = 0
+        self.draining = False
         self._idle = Event()
         self._idle.set()
+        self._watches: set[Task[object]] = set()
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Keep the current task at hand, to be ended."""
+        task = current_task()
+        assert task is not None  # grpc.aio runs each handler in one
+        self._watches.add(task)
+        try:
+            yield
+        finally:
+            self._watches.discard(task)
+
+    def end_watches(self) -> None:
+        """End them all: the server goes down."""
+        self.draining = True
+        for task in tuple(self._watches):
+            task.cancel()
 
     def enter(self) -> None:
         """Count one more."""
@@ -67,10 +89,7 @@ class Calls:
 
 
 class Guard:
-    """Adds servicers to a server, each handler wrapped.
-
-    Long-lived watches (health, reflection) are not counted: they end with the server.
-    """
+    """Adds servicers to a server, each handler wrapped."""
 
     def __init__(self, server: grpc.aio.Server, access: Access, calls: Calls) -> None:
         self._server = server
@@ -111,11 +130,9 @@ class Guard:
 
     def _guard(self, method: str, behaviour: Behaviour) -> Behaviour:
         access, calls = self._access, self._calls
-        counted = method.startswith("/understudy.")
 
         async def guarded(request: Any, context: Context) -> Any:
-            if counted:
-                calls.enter()
+            calls.enter()
             try:
                 if access.is_open:
                     identity = access.admit(method, (), {})
@@ -150,10 +167,19 @@ class Guard:
                     ),
                 )
             finally:
-                if counted:
-                    calls.leave()
+                calls.leave()
 
-        return guarded
+        async def watched(request: Any, context: Context) -> Any:
+            with calls.watching():
+                try:
+                    return await guarded(request, context)
+                except CancelledError:
+                    if not calls.draining:
+                        raise
+                    # A cancelled handler tells grpc.aio nothing: the call would stay open.
+                    await _abort(context, RefusedError(Reason.DRAINING, "the server goes down"))
+
+        return guarded if method.startswith("/understudy.") else watched
 
 
 async def _abort(context: Context, error: UnderstudyError) -> NoReturn:

@@ -25,12 +25,15 @@ class SimulatedUpstream:
         self._asked: Counter[bytes] = Counter()
 
     @asynccontextmanager
-    async def exchange(self, request: HttpRequest, deadline: float) -> AsyncGenerator[Exchange]:
+    async def exchange(
+        self, request: HttpRequest, deadline: float, silence: float | None = None
+    ) -> AsyncGenerator[Exchange]:
         """Play a request; the reply begins with its first bytes."""
         started = asyncio.get_running_loop().time()
         script = perform(request.body, repeat=self._count(request.body), created=int(self._clock()))
-        await _wait_until(started + script.steps[0][0], deadline)
-        yield _SimulatedExchange(script.status, script.headers, script.steps, started, deadline)
+        pace = _Pace(started, deadline, silence)
+        await pace.wait_until(script.steps[0][0])
+        yield _SimulatedExchange(script.status, script.headers, script.steps, pace)
 
     def _count(self, body: bytes) -> int:
         """Return how often the request was made before, and remember this time."""
@@ -41,6 +44,32 @@ class SimulatedUpstream:
         return self._asked[mark] - 1
 
 
+class _Pace:
+    """Waits for the instants of a script, as long as the deadline and the silence allow."""
+
+    def __init__(self, started: float, deadline: float, silence: float | None) -> None:
+        self._started = started
+        self._deadline = deadline
+        self._silence = silence
+        self._heard = started
+
+    async def wait_until(self, at: float) -> None:
+        """Return so many seconds after the start. Raises UpstreamError where that is too late."""
+        now = asyncio.get_running_loop().time()
+        instant = self._started + at
+        last = self._deadline
+        if self._silence is not None:
+            last = min(last, self._heard + self._silence)
+        if now >= last or instant > last:
+            await asyncio.sleep(last - now)
+            raise UpstreamError(
+                Reason.UPSTREAM_READ_TIMEOUT, "the simulated model did not answer in time"
+            )
+        if instant > now:
+            await asyncio.sleep(instant - now)
+        self._heard = max(now, instant)
+
+
 class _SimulatedExchange:
     """A reply on its way."""
 
@@ -49,28 +78,18 @@ class _SimulatedExchange:
         status: int,
         headers: Mapping[str, str],
         steps: Sequence[tuple[float, bytes]],
-        started: float,
-        deadline: float,
+        pace: _Pace,
     ) -> None:
         self.status = status
         self.headers = headers
         self._steps = steps
-        self._started = started
-        self._deadline = deadline
+        self._pace = pace
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes."""
         for at, data in self._steps:
-            await _wait_until(self._started + at, self._deadline)
+            await self._pace.wait_until(at)
             yield data
 
-
-async def _wait_until(instant: float, deadline: float) -> None:
-    now = asyncio.get_running_loop().time()
-    if now >= deadline or instant > deadline:
-        await asyncio.sleep(deadline - now)
-        raise UpstreamError(
-            Reason.UPSTREAM_READ_TIMEOUT, "the simulated model did not answer in time"
-        )
-    if instant > now:
-        await asyncio.sleep(instant - now)
+    def hurry(self) -> None:
+        """Do nothing: the last step is the last word."""

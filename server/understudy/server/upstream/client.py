@@ -94,7 +94,9 @@ class HttpUpstream:
         """How many connections are open, idle ones and those being made included."""
         return self._sockets.open_count
 
-    def exchange(self, request: HttpRequest, deadline: float) -> HttpExchange:
+    def exchange(
+        self, request: HttpRequest, deadline: float, silence: float | None = None
+    ) -> HttpExchange:
         """Return the exchange of a request and its reply, to be entered.
 
         A request that was sent on a kept-alive connection, which then turns out to be closed
@@ -105,7 +107,7 @@ class HttpUpstream:
         if prepared is None:
             prepared = prepare(endpoint, self._extensions, self._find_way)
             self._prepared[endpoint] = prepared
-        return HttpExchange(prepared, request.body, deadline, self._max_bytes)
+        return HttpExchange(prepared, request.body, deadline, silence, self._max_bytes)
 
     def _make_transport(
         self, context: ssl.SSLContext, proxy: httpx.Proxy | None = None

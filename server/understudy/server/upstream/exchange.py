@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # uvloop rounds timers to milliseconds; cut late by one rather than before the deadline.
 _TICK = 0.001
 
+# Seconds between the last word of a reply and the end of its body, which mostly come together.
+_MOMENT = 0.05
+
 # RuntimeError: the session was closed meanwhile; ValueError: a reason phrase that is no text.
 _STACK_ERRORS = (httpx.HTTPError, aiohttp.ClientError, RuntimeError, ValueError)
 
@@ -36,7 +39,14 @@ class HttpExchange:
     `status` and `headers` are there once it is entered. The body is read once.
     """
 
-    def __init__(self, prepared: Prepared, body: bytes, deadline: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        body: bytes,
+        deadline: float,
+        silence: float | None,
+        max_bytes: int,
+    ) -> None:
         self.status = 0
         self.headers = _NO_HEADERS
         self.deadline = deadline + _TICK
@@ -44,17 +54,24 @@ class HttpExchange:
         self.reused = False
         self._prepared = prepared
         self._body = body
+        self._silence = silence
         self._max_bytes = max_bytes
         self._read = 0
+        self._hurried = False
         self._loop = asyncio.get_running_loop()
         self._reply: aiohttp.ClientResponse | None = None
         self._content: aiohttp.StreamReader | None = None
         self._expired = False
+        self._heard = 0.0
+        self._quiet_timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         if self._is_late():
             raise self._fail(Reason.UPSTREAM_READ_TIMEOUT, "was not asked in time")
         self._timer = self._loop.call_at(self.deadline, self._expire)
+        if self._silence is not None:
+            self._heard = self._loop.time()
+            self._quiet_timer = self._loop.call_later(self._silence, self._listen, self._silence)
         try:
             response = await self._send()
             self._take(response)
@@ -84,10 +101,16 @@ class HttpExchange:
         try:
             chunk = b"" if content.at_eof() else await content.readany()
         except aiohttp.ClientError as error:
+            if self._hurried:
+                raise StopAsyncIteration from None
             # Not `from error`: aiohttp's exceptions hold the request, its headers included.
             raise self._explain(error) from None
+        if self._silence is not None:
+            self._heard = self._loop.time()
         if not chunk:
-            if self._expired:  # to a body that ends with its connection, a cut is an end
+            if (
+                self._expired and not self._hurried
+            ):  # to a body that ends with its connection, a cut is an end
                 raise self._fail_late()
             raise StopAsyncIteration
         self._read += len(chunk)
@@ -96,6 +119,14 @@ class HttpExchange:
             what = f"sent more than {self._max_bytes} bytes"
             raise self._fail(Reason.UPSTREAM_RESPONSE_TOO_LARGE, what)
         return chunk
+
+    def hurry(self) -> None:
+        """Give the rest of the body a moment, so that the connection can be kept, and then end."""
+        if not self._hurried:
+            self._hurried = True
+            self._timer.cancel()
+            moment = min(self.deadline, self._loop.time() + _MOMENT)
+            self._timer = self._loop.call_at(moment, self._expire)
 
     def begin(self, reply: aiohttp.ClientResponse, connection: "Connection") -> None:
         """Take note of the connection that the request goes out on."""
@@ -132,8 +163,18 @@ class HttpExchange:
             self._expired = True
             self._cut()
 
+    def _listen(self, silence: float) -> None:
+        # One timer that looks back, rather than one for each chunk.
+        left = self._heard + silence - self._loop.time()
+        if left > _TICK:
+            self._quiet_timer = self._loop.call_later(left, self._listen, silence)
+        else:
+            self._expire()
+
     def _leave(self) -> None:
         self._timer.cancel()
+        if self._quiet_timer is not None:
+            self._quiet_timer.cancel()
         self._cut()
 
     def _cut(self) -> None:
@@ -156,7 +197,8 @@ class HttpExchange:
         return explain(error, self._prepared.origin, status=self.status)
 
     def _fail_late(self) -> UpstreamError:
-        return self._fail(Reason.UPSTREAM_READ_TIMEOUT, "took longer than it may")
+        what = "took longer than it may" if self._is_late() else "fell silent"
+        return self._fail(Reason.UPSTREAM_READ_TIMEOUT, what)
 
     def _fail(self, reason: Reason, what: str) -> UpstreamError:
         origin = self._prepared.origin

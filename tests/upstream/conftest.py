@@ -1,0 +1,39 @@
+"""A stub and an upstream for each test, on both event loops."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+import pytest
+import pytest_asyncio
+import uvloop
+
+from understudy.server.upstream import HttpUpstream
+from understudy.server.upstream.egress import make_tls_context
+
+from ..stub.faultstub import FaultStub
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run every test on the service's loop, and on the one that programs bring by default."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest_asyncio.fixture
+async def stub() -> AsyncGenerator[FaultStub]:
+    """A model that does as its name says."""
+    async with FaultStub() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """What an upstream makes for itself unless it is given one: it takes a while to read."""
+    return make_tls_context()
+
+
+@pytest_asyncio.fixture
+async def upstream(tls: ssl.SSLContext) -> AsyncGenerator[HttpUpstream]:
+    """An upstream with its defaults."""
+    async with HttpUpstream(tls=tls) as running:
+        yield running
