@@ -240,22 +240,22 @@ def test_settings_have_defaults() -> None:
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
-        ({"latency": -1}, "simulated.latency"),
-        ({"latency": {"mean": 1, "sigmma": 2}}, "simulated.latency"),
-        ({"failure_rate": 2}, "simulated.failure_rate"),
-        ({"failure_status": 200}, "simulated.failure_status"),
-        ({"tokens_per_second": 0}, "simulated.tokens_per_second"),
-        ({"speed": 3}, "simulated"),
-        ("fast", "simulated"),
+        ({"latency": -1}, "latency: "),
+        ({"latency": {"mean": 1, "sigmma": 2}}, "latency: "),
+        ({"failure_rate": 2}, "failure_rate: "),
+        ({"failure_status": 200}, "failure_status: "),
+        ({"tokens_per_second": 0}, "tokens_per_second: "),
+        ({"speed": 3}, "Object contains unknown field `speed`"),
+        ("fast", "Expected `object`"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_their_path(settings: JsonValue, path: str) -> None:
-    with pytest.raises(ValueError, match=f"^{path}: "):
+    with pytest.raises(ValueError, match=f"^{path}"):
         read_settings(settings)
 
 
 def test_a_deployment_with_such_settings_is_refused() -> None:
-    with pytest.raises(RefusedError, match=r"simulated\.failure_rate"):
+    with pytest.raises(RefusedError, match="failure_rate: "):
         dialect("simulated").encode(prompt(), simulated(failure_rate=2))
 
 
