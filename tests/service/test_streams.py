@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterable
 
 import grpc
 import pytest
@@ -104,7 +105,7 @@ async def test_a_stream_that_falls_silent_ends_at_its_stream_timeout(
     assert 0.1 <= elapsed < 0.5
 
 
-async def read_all(stream: grpc.aio.UnaryStreamCall[object, Piece]) -> list[Piece]:
+async def read_all(stream: AsyncIterable[Piece]) -> list[Piece]:
     return [one async for one in stream]
 
 

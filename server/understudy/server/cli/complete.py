@@ -2,12 +2,12 @@
 
 import json
 import sys
-from typing import Any
 
 import click
 
 from understudy import client
-from understudy.v1 import completion_pb2
+from understudy.client.parameters import Parameters
+from understudy.v1 import chat_pb2, completion_pb2
 
 
 @click.command()
@@ -48,25 +48,23 @@ def complete(
         words = sys.stdin.read()
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": words})
-    arguments: dict[str, Any] = {"messages": messages}
-    if model:
-        arguments["model"] = model
-    if models:
-        arguments["models"] = _read_split(models)
-    if max_tokens is not None:
-        arguments["max_tokens"] = max_tokens
-    if temperature is not None:
-        arguments["temperature"] = temperature
+    parameters: Parameters = {
+        "models": _read_split(models) if models else None,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+    }
     if stream is None:
         stream = sys.stdout.isatty()
     try:
         with client.Client(target, timeout=timeout) as service:
-            if as_json:
-                _print_json(service.completion(**arguments))
-            elif stream:
-                _print_stream(service, arguments)
-            else:
-                _print_answer(service.completion(**arguments))
+            if stream and not as_json:
+                _print_stream(service.completion(model, messages, stream=True, **parameters))
+                return
+            answer = service.completion(model, messages, **parameters)
+        if as_json:
+            _print_json(answer)
+        else:
+            _print_answer(answer)
     except client.UnderstudyError as error:
         click.echo(f"understudy: {error}", err=True)
         sys.exit(1)
@@ -95,10 +93,10 @@ def _print_answer(answer: completion_pb2.CreateCompletionResponse) -> None:
     _tell_who(answer.routing, answer.usage.total_tokens)
 
 
-def _print_stream(service: client.Client, arguments: dict[str, Any]) -> None:
+def _print_stream(pieces: client.Stream) -> None:
     routing = completion_pb2.Routing()
     tokens = 0
-    for piece in service.completion(**arguments, stream=True):
+    for piece in pieces:
         if piece.HasField("routing"):
             routing = piece.routing
         if piece.HasField("usage"):
@@ -109,7 +107,7 @@ def _print_stream(service: client.Client, arguments: dict[str, Any]) -> None:
     _tell_who(routing, tokens)
 
 
-def _words(message: Any) -> str:
+def _words(message: chat_pb2.ChatMessage) -> str:
     calls = "".join(f"{one.function.name}({one.function.arguments})" for one in message.tool_calls)
     return f"{message.content}{message.refusal}{calls}"
 

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from shutil import which
 
 import click
 
@@ -111,6 +113,16 @@ async def _serve(config: Config) -> None:
         await service.drain()
 
 
+def _own_name() -> str:
+    """Return what to type for this program, which a Makefile may have started for the reader."""
+    if which("understudy"):
+        return "understudy"
+    started = Path(sys.argv[0])
+    if started.name != "understudy":
+        return "python -m understudy.server"
+    return os.path.relpath(started)
+
+
 def _ready(service: Service, config: Config) -> str:
     """Return the ready line, and the commands to try next."""
     address = service.address
@@ -122,7 +134,7 @@ def _ready(service: Service, config: Config) -> str:
     return (
         f"understudy is ready: grpc={address} dashboard=off metrics=off auth={auth}\n"
         "Try, in another terminal:\n"
-        f"  understudy complete --target {address} --model {model} 'hi'\n"
+        f"  {_own_name()} complete --target {address} --model {model} 'hi'\n"
         f"  buf curl --protocol grpc{plain}{key} -d '{body}' \\\n"
         f"    {scheme}://{address}/understudy.v1.CompletionService/CreateCompletion"
     )
