@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.load import Sample, memory, press
 
@@ -92,15 +92,15 @@ def table(
     in_flight: int,
 ) -> Table:
     """Return the figures; a ratio is the median of the ratios of each round."""
-    out = Table("", title=f"{in_flight} calls in flight, and one at a time")
+    out = Table(Column(no_wrap=True), title=f"{in_flight} calls in flight, and one at a time")
     for head in (
         "answers/s",
         "to aiohttp",
         "to httpx",
-        "CPU µs each",
+        "CPU µs",
         "p50 ms",
         "p99 ms",
-        "alone p50 ms",
+        "alone ms",
         "RSS MiB",
         "failed",
     ):

@@ -99,6 +99,7 @@ async def test_nobody_listening_is_unavailable() -> None:
     found = told(caught.value)
     assert (found.code, found.reason) == (C.UNAVAILABLE, "UPSTREAM_CONNECT_FAILED")
     assert "RetryInfo" in found.details
+    assert str(stub.port) not in f"{found.message} {found.metadata}"  # where it is, is not told
 
 
 @pytest.mark.asyncio
@@ -255,6 +256,22 @@ async def test_messages_over_the_limit_are_refused() -> None:
             await running.stub.CreateCompletion(prompt("g", "x" * 2**20))
 
     assert caught.value.code() is C.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.asyncio
+async def test_an_answer_over_the_limit_says_so() -> None:
+    """L-4, the other way."""
+    limit = {"server": {"port": 0, "max_message_bytes": "64KiB"}}
+    async with (
+        FaultStub() as stub,
+        local(write(deployment(stub, "g", "words-40000"), understudy=limit)) as running,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await running.stub.CreateCompletion(prompt("g"))
+
+    found = told(caught.value)
+    assert (found.code, found.reason) == (C.RESOURCE_EXHAUSTED, "UPSTREAM_RESPONSE_TOO_LARGE")
+    assert not found.may_retry
 
 
 async def drain_into(read: list[Piece], stream: AsyncIterable[Piece]) -> None:

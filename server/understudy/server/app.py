@@ -162,7 +162,13 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         access = Access(settings.api_keys, settings.tls.clients)
         guard = Guard(server, access, calls)
         completion_pb2_grpc.add_CompletionServiceServicer_to_server(
-            CompletionServicer(completer, live, settings.default_timeout), guard.door
+            CompletionServicer(
+                completer,
+                live,
+                default_timeout=settings.default_timeout,
+                max_message_bytes=settings.max_message_bytes,
+            ),
+            guard.door,
         )
         for unbuilt in _UNBUILT:
             add_unbuilt_service(unbuilt, guard)

@@ -199,6 +199,7 @@ class Completer:
                 routing.deployment,
                 routing.provider,
                 routing.model,
+                http.endpoint.origin,
                 len(http.body),
             )
         )
@@ -241,7 +242,11 @@ class Completer:
             )
 
     def _explain(self, error: UpstreamError, attempt: "_Attempt", deadline: float) -> UpstreamError:
-        """Return the failure as the caller shall read it: without what may be a credential."""
+        """Return the failure as the caller shall read it.
+
+        Without what may be a credential, and without the provider's address, which is the
+        operator's own affair.
+        """
         waited = error.reason in (Reason.UPSTREAM_READ_TIMEOUT, Reason.UPSTREAM_CONNECT_TIMEOUT)
         if waited and self._clock() >= deadline:
             return UpstreamError(
@@ -249,7 +254,16 @@ class Completer:
                 f"the deadline passed while {attempt.routing.deployment!r} was being asked",
                 status=error.status,
             )
-        return redacted(error, attempt.http.endpoint)
+        endpoint, name = attempt.http.endpoint, f"deployment {attempt.deployment.id!r}"
+        told = redacted(error, endpoint)
+        return UpstreamError(
+            told.reason,
+            told.message.replace(endpoint.origin, name),
+            status=told.status,
+            retry_after=told.retry_after,
+            delivered=told.delivered,
+            metadata={key: value for key, value in told.metadata.items() if key != "origin"},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,10 @@ class CallStarted(Struct, frozen=True):
 
 
 class AttemptStarted(Struct, frozen=True):
-    """A deployment is about to be asked. `attempt` counts from 1."""
+    """A deployment is about to be asked. `attempt` counts from 1.
+
+    `origin` is for the operator: callers are not told where a provider is.
+    """
 
     pair_id: str
     instant: float
@@ -30,6 +33,7 @@ class AttemptStarted(Struct, frozen=True):
     deployment: str
     provider: str
     model: str
+    origin: str
     request_bytes: int
 
 

@@ -127,7 +127,11 @@ def _ready(service: Service, config: Config) -> str:
     """Return the ready line, and the commands to try next."""
     address = service.address
     auth = "off" if service.is_open else "on"
-    key = "" if service.is_open else ' -H "authorization: Bearer $UNDERSTUDY_API_KEY"'
+    key = (
+        ""
+        if service.is_open
+        else ' -H "authorization: Bearer $UNDERSTUDY_API_KEY" --reflect-header "*"'
+    )
     model = next(iter(config.snapshot.groups), "MODEL")
     body = f'{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}'
     scheme, plain = ("https", "") if service.is_tls else ("http", " --http2-prior-knowledge")

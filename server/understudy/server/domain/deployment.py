@@ -30,12 +30,12 @@ class Endpoint:
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
+    origin: str = field(init=False)  # scheme, host and port: what a credential is bound to
 
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port: what a credential is bound to."""
+    def __post_init__(self) -> None:
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        object.__setattr__(self, "origin", origin)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.origin})"

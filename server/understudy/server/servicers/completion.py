@@ -9,7 +9,7 @@ import grpc
 
 from understudy.server.completer import Completer
 from understudy.server.domain.completion import Completion, Delta, Routing
-from understudy.server.errors import Reason, RefusedError
+from understudy.server.errors import Reason, RefusedError, UpstreamError
 from understudy.server.live import Live
 from understudy.server.servicers.access import caller
 from understudy.server.servicers.list_models import list_models
@@ -30,10 +30,13 @@ LEAST = 0.005  # seconds; a call with less left is not worth beginning
 class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
     """Answers prompts, whole or piece by piece."""
 
-    def __init__(self, completer: Completer, live: Live, default_timeout: float) -> None:
+    def __init__(
+        self, completer: Completer, live: Live, *, default_timeout: float, max_message_bytes: int
+    ) -> None:
         self._completer = completer
         self._live = live
         self._default_timeout = default_timeout
+        self._max_bytes = max_message_bytes
 
     async def CreateCompletion(
         self, request: completion_pb2.CreateCompletionRequest, context: Context
@@ -52,6 +55,15 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
                     assert routing is not None  # it comes first
                     answer = write_completion(part, routing)
         assert answer is not None  # the completer answers or raises
+        if (size := answer.ByteSize()) > self._max_bytes:
+            # grpc would say so too, but without a reason.
+            error = UpstreamError(
+                Reason.UPSTREAM_RESPONSE_TOO_LARGE,
+                f"the answer has {size} bytes, more than max_message_bytes ({self._max_bytes})",
+                metadata={"requestId": answer.routing.request_id},
+            )
+            error.attempts = answer.routing.attempts
+            raise error
         return answer
 
     async def StreamCompletion(

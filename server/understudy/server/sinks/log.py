@@ -61,6 +61,7 @@ class CallLog:
                         "deployment": event.deployment,
                         "provider": event.provider,
                         "model": event.model,
+                        "origin": event.origin,
                     }
             case AttemptEnded():
                 self._end_attempt(event)
