@@ -261,7 +261,10 @@ class AsyncClient:
                     self._lines.forget()
                 wait = patience.wait_after(told)
                 if wait is None:
-                    raise told from error
+                    try:
+                        raise told from error
+                    finally:
+                        del told  # or the error and this frame would keep each other, and the call
             await asyncio.sleep(wait)
 
     def _tell(

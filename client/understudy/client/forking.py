@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 from weakref import WeakSet
 
+import grpc
+
 from understudy.client.errors import FORKED, Failure, Unavailable
 
 _SWITCHED_OFF: Final = frozenset({"0", "f", "false", "n", "no"})
@@ -40,12 +42,14 @@ class _State:
         self.lock = threading.RLock()
         # A set, because adding to it is one step for every thread, which counting is not.
         self.under_way: set[object] = set()
-        self.opened = False
 
 
 _state = _State(0, "")
 _holders: WeakSet[Resting] = WeakSet()
 _inherited: list[object] = []
+# A channel that is never used nor closed. Without any, gRPC shuts itself down in a thread of its
+# own, and a child forked meanwhile waits forever for that to end.
+_anchor: grpc.Channel | None = None
 
 
 def generation() -> int:
@@ -62,8 +66,10 @@ def let_rest(holder: Resting) -> None:
 @contextmanager
 def opening() -> Generator[None]:
     """Keep forks away, and other threads, while a channel is opened."""
+    global _anchor
     with _state.lock:
-        _state.opened = True
+        if _anchor is None:
+            _anchor = grpc.insecure_channel("localhost")
         yield
 
 
@@ -103,7 +109,7 @@ def _before() -> None:
 
 
 def _find_fault() -> str:
-    if not _state.opened:
+    if _anchor is None:
         return ""
     if os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _SWITCHED_OFF:
         return (

@@ -248,5 +248,8 @@ class Client:
                     self._lines.forget()
                 wait = patience.wait_after(told)
                 if wait is None:
-                    raise told from error
+                    try:
+                        raise told from error
+                    finally:
+                        del told  # or the error and this frame would keep each other, and the call
             time.sleep(wait)

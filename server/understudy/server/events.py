@@ -1,12 +1,13 @@
 """What the journal is told of a call, in this order: everything else that is said about it, in
 logs, records, metrics and traces, is derived from these.
 
-`instant` is in seconds of the event loop's monotonic clock. No event holds a credential.
+`instant` is in seconds of the monotonic clock, which event loops and threads share. No event holds a credential.
 """
 
 from msgspec import Struct
 
 from understudy.server.domain.completion import Completion
+from understudy.server.domain.mirroring import Disposition, SilentEnd
 from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason
 
@@ -69,4 +70,22 @@ class CallEnded(Struct, frozen=True):
     message: str = ""
 
 
-CallEvent = CallStarted | AttemptStarted | FirstDelta | AttemptEnded | CallEnded
+class Mirrored(Struct, frozen=True):
+    """What became of a call's silent models: offered, or not and why. Once for each call."""
+
+    pair_id: str
+    instant: float
+    dispositions: tuple[Disposition, ...]
+
+
+class SilentEnded(Struct, frozen=True):
+    """An offer came to its end. Noted from the mirror's threads, perhaps long after the call."""
+
+    pair_id: str
+    instant: float
+    end: SilentEnd
+
+
+CallEvent = (
+    CallStarted | AttemptStarted | FirstDelta | AttemptEnded | CallEnded | Mirrored | SilentEnded
+)

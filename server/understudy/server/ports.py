@@ -13,6 +13,7 @@ from typing import Protocol
 from understudy.server.domain.chat import ChatCall
 from understudy.server.domain.completion import Completion, Delta, Warning
 from understudy.server.domain.deployment import Deployment, Endpoint
+from understudy.server.domain.mirroring import Disposition, Offer, PrimaryEnd
 from understudy.server.errors import Reason, RefusedError
 from understudy.server.events import CallEvent
 
@@ -123,9 +124,24 @@ class Gate(Protocol):
         ...
 
 
+class Mirror(Protocol):
+    """Plays prompts to silent models. What crosses is immutable, so that it may be a process."""
+
+    def offer(self, offer: Offer) -> tuple[Disposition, ...]:
+        """Take a prompt for its silent models; say of each whether it was taken.
+
+        Costs the caller at most 50 µs. Never blocks, never raises: a full mirror sheds.
+        """
+        ...
+
+    def settle(self, end: PrimaryEnd) -> None:
+        """Take the primary's end of a pair that was offered. Never blocks, never raises."""
+        ...
+
+
 class Journal(Protocol):
-    """Whoever wants to know what happened: logs, and later records, metrics, sinks."""
+    """Whoever wants to know what happened: logs, records, and later metrics and sinks."""
 
     def note(self, event: CallEvent) -> None:
-        """Take an event. Never blocks, never raises."""
+        """Take an event, from any thread. Never blocks, never raises."""
         ...
