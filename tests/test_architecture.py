@@ -34,7 +34,7 @@ ROWS = (
         "dashboard",
         "logs",
     },
-    {"listening"},
+    {"listening", "engine"},
     {"app", "inprocess"},
     {"cli"},
     {"__main__"},

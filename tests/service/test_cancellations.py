@@ -49,7 +49,9 @@ async def test_a_thousand_cancelled_calls_leave_nothing_behind() -> None:
             cancelled = time.monotonic()
             # What is answered keeps its connection; all else must be closed.
             await eventually(
-                lambda: running.service.calls.running == 0 and running.service.gate.taken == 0
+                lambda: (
+                    running.service.calls.running == 0 and running.service.engine.gate.taken == 0
+                )
             )
             await eventually(
                 lambda: all(

@@ -1,32 +1,22 @@
-"""Puts the service together, runs it and takes it down: the composition root.
-
-Only here do the members of the outer row (upstream, gate, sinks, servicers) meet.
-"""
+"""Puts the service before its engine, runs it and takes it down."""
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from understudy.server.completer import Completer
-from understudy.server.config import Config, EgressSettings, ServerSettings
+from understudy.server.config import Config, ServerSettings
+from understudy.server.engine import Engine, running_engine
 from understudy.server.errors import ConfigError
-from understudy.server.gate import SeatGate
 from understudy.server.listening import check_exposure, credentials, is_loopback
-from understudy.server.live import Live
-from understudy.server.ports import Exchange, HttpRequest, Upstream
-from understudy.server.providers import dialect
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.unbuilt import add_unbuilt_service
-from understudy.server.simulated import SimulatedUpstream
-from understudy.server.sinks.log import CallLog
-from understudy.server.upstream import HttpUpstream
 from understudy.v1 import (
     completion_pb2,
     completion_pb2_grpc,
@@ -51,37 +41,6 @@ SERVICES = (
 _LAST_WORDS = 1.0
 
 
-class Upstreams:
-    """Sends simulated models their prompts without a network, and all others theirs by HTTP."""
-
-    def __init__(self, http: HttpUpstream, simulated: Upstream) -> None:
-        self.http = http
-        self._simulated = simulated
-
-    def exchange(
-        self, request: HttpRequest, deadline: float, silence: float | None = None
-    ) -> AbstractAsyncContextManager[Exchange]:
-        """Send a request the way that its endpoint's scheme says."""
-        way: Upstream = self.http
-        if request.endpoint.url.startswith("simulated:"):
-            way = self._simulated
-        return way.exchange(request, deadline, silence)
-
-
-@asynccontextmanager
-async def upstreams(egress: EgressSettings) -> AsyncGenerator[Upstreams]:
-    """Open the ways to the models, for the current event loop.
-
-    Raises ConfigError for a CA file that cannot be read.
-    """
-    try:
-        http = HttpUpstream(proxy=egress.proxy, no_proxy=egress.no_proxy, ca_file=egress.ca_file)
-    except OSError as error:
-        raise ConfigError([f"understudy.egress.ca_file: {error}"]) from error
-    async with http:
-        yield Upstreams(http, SimulatedUpstream())
-
-
 class Service:
     """A service that has started. Made by `running`, ended by `drain`."""
 
@@ -90,8 +49,7 @@ class Service:
         server: grpc.aio.Server,
         servicer: health.aio.HealthServicer,
         calls: Calls,
-        gate: SeatGate,
-        upstream: HttpUpstream,
+        engine: Engine,
         port: int,
         settings: ServerSettings,
         *,
@@ -102,8 +60,7 @@ class Service:
         self._settings = settings
         self.is_open = is_open
         self.calls = calls
-        self.gate = gate
-        self.upstream = upstream
+        self.engine = engine
         self.port = port
 
     @property
@@ -146,25 +103,15 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
     for warning in check_exposure(settings):
         _LOG.warning("%s", warning)
     async with AsyncExitStack() as stack:
-        ways = await stack.enter_async_context(upstreams(config.settings.egress))
-        live = Live(config.snapshot)
-        gate = SeatGate()
-        completer = Completer(
-            live,
-            dialect=dialect,
-            upstream=ways,
-            gate=gate,
-            journal=CallLog(),
-            clock=asyncio.get_running_loop().time,
-        )
+        engine = await stack.enter_async_context(running_engine(config))
         server = grpc.aio.server(options=_options(settings))
         calls = Calls()
         access = Access(settings.api_keys, settings.tls.clients)
         guard = Guard(server, access, calls)
         completion_pb2_grpc.add_CompletionServiceServicer_to_server(
             CompletionServicer(
-                completer,
-                live,
+                engine.completer,
+                engine.live,
                 default_timeout=settings.default_timeout,
                 max_message_bytes=settings.max_message_bytes,
             ),
@@ -183,9 +130,7 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         port = _listen(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
-        yield Service(
-            server, servicer, calls, gate, ways.http, port, settings, is_open=access.is_open
-        )
+        yield Service(server, servicer, calls, engine, port, settings, is_open=access.is_open)
 
 
 def _reflects(settings: ServerSettings) -> bool:

@@ -11,9 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from understudy.server.app import upstreams
 from understudy.server.cli.faults import ending_on_faults
 from understudy.server.config import Config, DeploymentReport, Report, Standing, load, refusals
+from understudy.server.engine import upstreams
 from understudy.server.probing import Probe, probe
 from understudy.server.providers import dialect
 
