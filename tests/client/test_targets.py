@@ -43,10 +43,10 @@ def test_a_list_of_names_without_addresses_is_nowhere() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    (
+    [
         *("", ",", "a:1,,b:1", "a:0", "a:65536", "a:x", "a:-1", ":1", "[::1", "[::1]x", "a b:1"),
         *("http://a:1", "https://a", "xds:///a", "user@a:1", "a:1/path", "a:²"),
-    ),
+    ],
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="target"):
