@@ -59,9 +59,9 @@ bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
 lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra server --group dev pyproject.toml -o requirements-dev.txt
+	  --no-header --no-annotate --extra server --extra postgres --group dev pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra server --group build -c requirements-dev.txt pyproject.toml -o requirements.txt
+	  --no-header --no-annotate --extra server --extra postgres --group build -c requirements-dev.txt pyproject.toml -o requirements.txt
 
 .venv/bin/python:
 	@python=; for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -12,8 +12,16 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """What services keep by default goes into a folder of the run, not into the home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def demo() -> Generator[Demo]:
     """`understudy demo` on a free port, for the whole run."""
-    with process("demo", "--port", "0") as running:
+    with process("demo", "--port", "0", "--no-traffic") as running:
         yield running

@@ -128,9 +128,23 @@ def test_complete_answers(command: str, demo: Demo) -> None:
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        one
+        for name in ("status", "pairs", "records", "mirror")
+        for one in commands(f"understudy {name}")
+    ],
+)
+def test_looking_and_steering_work(command: str, demo: Demo) -> None:
+    done = run(["sh", "-c", command], demo)
+
+    assert done.returncode == 0, done.stderr
+
+
 def example_config(folder: Path) -> Path:
     path = folder / "config.yaml"
-    path.write_text(next(one.text for one in blocks("yaml") if "model_list" in one.text))
+    path.write_text(next(one.text for one in blocks("yaml") if "weight: 0.8" in one.text))
     return path
 
 

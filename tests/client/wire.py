@@ -1,5 +1,6 @@
 """A server of bare HTTP/2 frames that breaks the connection under a call, and counts the calls."""
 
+import gc
 import socket
 import struct
 import threading
@@ -86,6 +87,7 @@ def breaking(how: Break, *, connections: int = 100) -> Generator[Wire]:
         for one in (listener, *wire.sockets):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        gc.collect()  # `asyncio.run` keeps a failed call, and with it a connection, till then
         thread.join()
         listener.close()
 

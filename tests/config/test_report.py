@@ -97,8 +97,8 @@ def standings(config: Config) -> dict[str, Standing]:
         ("understudy: {server: {port: 1}}", "understudy.server.port", HONOURED),
         ("understudy: {server: {workers: 1}}", "understudy.server.workers.1", HONOURED),
         ("understudy: {server: {workers: 4}}", "understudy.server.workers.4", IGNORED),
-        ("understudy: {mirror: {threads: 4}}", "understudy.mirror.threads", IGNORED),
-        ("understudy: {records: {capture: content}}", "understudy.records.capture", IGNORED),
+        ("understudy: {mirror: {threads: 4}}", "understudy.mirror.threads", HONOURED),
+        ("understudy: {records: {capture: content}}", "understudy.records.capture", HONOURED),
     ],
 )
 def test_each_key_has_its_standing(text: str, name: str, standing: Standing) -> None:
@@ -111,7 +111,7 @@ def test_each_key_has_its_standing(text: str, name: str, standing: Standing) -> 
         (
             "litellm_params: {silent_model: g, model: simulated/m}",
             "litellm_params.silent_model",
-            IGNORED,
+            HONOURED,
         ),
         ("litellm_params: {temperature: 1}", "litellm_params.temperature", HONOURED),
         ("litellm_params: {anything: 1}", "litellm_params.anything", HONOURED),

@@ -13,7 +13,7 @@ import grpc
 
 from understudy.client import forking
 from understudy.client.async_stream import AsyncStream, Opened, is_being_cancelled
-from understudy.client.errors import NO_SERVER, UnderstudyError
+from understudy.client.errors import NO_SERVER
 from understudy.client.lines import AsyncLine, LoopLines
 from understudy.client.parameters import CallParameters, MessageInput, Parameters
 from understudy.client.requests import name_split
@@ -218,7 +218,7 @@ class AsyncClient:
                 lambda: self._repeat(
                     timeout, lambda line, left: self._open_stream(line, request, left)
                 ),
-                lambda error: self._tell(error, timeout),
+                lambda error: self._terms.tell(error, timeout),
             )
         return self._repeat(
             timeout,
@@ -231,6 +231,7 @@ class AsyncClient:
         self, line: AsyncLine, request: CreateCompletionRequest, left: float
     ) -> Opened:
         call = line.stub.StreamCompletion(request, timeout=left, metadata=self._terms.metadata)
+        line.streams.add(call)
         try:
             first = await call.read()
         except BaseException:
@@ -253,10 +254,12 @@ class AsyncClient:
             try:
                 with forking.under_way():
                     return await attempt(await self._lines.line(), patience.remaining())
-            except (grpc.RpcError, asyncio.CancelledError) as error:
-                told = self._tell(error, timeout)
-                if told is None:
-                    raise
+            except asyncio.CancelledError as error:
+                if self._lines.closed and not is_being_cancelled():
+                    raise tell_closed() from error
+                raise
+            except grpc.RpcError as error:
+                told = self._terms.tell(error, timeout)
                 if told.reason == NO_SERVER:
                     self._lines.forget()
                 wait = patience.wait_after(told)
@@ -266,11 +269,3 @@ class AsyncClient:
                     finally:
                         del told  # or the error and this frame would keep each other, and the call
             await asyncio.sleep(wait)
-
-    def _tell(
-        self, error: grpc.RpcError | asyncio.CancelledError, timeout: float
-    ) -> UnderstudyError | None:
-        """Return the error of ours; `None` where it is the task that is cancelled."""
-        if isinstance(error, grpc.RpcError):
-            return self._terms.tell(error, timeout)
-        return tell_closed() if self._lines.closed and not is_being_cancelled() else None

@@ -11,6 +11,7 @@ import grpc
 
 from understudy.client import forking
 from understudy.client.errors import UnderstudyError
+from understudy.client.terms import tell_closed
 from understudy.v1.completion_pb2 import StreamCompletionResponse
 
 Piece = StreamCompletionResponse
@@ -46,7 +47,7 @@ class AsyncStream(AsyncIterator[Piece]):
     def __init__(
         self,
         open_call: Callable[[], Awaitable[Opened]],
-        tell: Callable[[grpc.RpcError | asyncio.CancelledError], UnderstudyError | None],
+        tell: Callable[[grpc.RpcError], UnderstudyError],
     ) -> None:
         self._opened: Opened | None = None
         self._open_call: Callable[[], Awaitable[Opened]] | None = open_call
@@ -75,14 +76,16 @@ class AsyncStream(AsyncIterator[Piece]):
             raise StopAsyncIteration
         try:
             found = await self._opened.call.read()
-        except (grpc.RpcError, asyncio.CancelledError) as error:
-            told = self._tell(error)
-            left = self._end() is None
-            if told is not None:
-                raise told from error
-            if left and not is_being_cancelled():  # by `aclose` in another task
+        except grpc.RpcError as error:
+            self._end()
+            raise self._tell(error) from error
+        except asyncio.CancelledError as error:
+            given_up = self._end() is None  # by `aclose` in another task
+            if is_being_cancelled():
+                raise
+            if given_up:
                 raise StopAsyncIteration from None
-            raise
+            raise tell_closed() from error
         if isinstance(found, Piece):
             return found
         self._end()

@@ -5,9 +5,9 @@ one is `forking`.
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary, WeakSet
 
 import grpc
 
@@ -36,13 +36,25 @@ class Line:
     generation: int
 
 
+class Cancellable(Protocol):
+    """A call that can be given up."""
+
+    def cancel(self) -> bool:
+        """End the call."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AsyncLine:
-    """A channel for one event loop. `generation` is that of the process it belongs to."""
+    """A channel for one event loop, and the streamed calls on it.
+
+    `generation` is that of the process it belongs to.
+    """
 
     channel: grpc.aio.Channel
     stub: "CompletionServiceAsyncStub"
     generation: int
+    streams: WeakSet[Cancellable] = field(default_factory=WeakSet[Cancellable])
 
 
 class ProcessLines:
@@ -124,6 +136,8 @@ class LoopLines:
         self.closed = True
         self._lines.clear()
         if line is not None:
+            for call in list(line.streams):  # older gRPC overlooks those when it closes a channel
+                call.cancel()
             await line.channel.close()
 
     def rest(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -16,25 +17,28 @@ from understudy.server.listening import check_exposure, credentials, is_loopback
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
 from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.operations import OperationsServicer
+from understudy.server.servicers.records import RecordServicer
 from understudy.server.servicers.unbuilt import add_unbuilt_service
 from understudy.v1 import (
     completion_pb2,
     completion_pb2_grpc,
     experiment_pb2,
     operations_pb2,
+    operations_pb2_grpc,
     record_pb2,
+    record_pb2_grpc,
 )
 
 _LOG = logging.getLogger(__name__)
 
-_UNBUILT = (
-    experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
-    record_pb2.DESCRIPTOR.services_by_name["RecordService"],
-    operations_pb2.DESCRIPTOR.services_by_name["OperationsService"],
-)
+_EXPERIMENTS = experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"]
+_RECORDS = record_pb2.DESCRIPTOR.services_by_name["RecordService"]
 SERVICES = (
     completion_pb2.DESCRIPTOR.services_by_name["CompletionService"].full_name,
-    *(one.full_name for one in _UNBUILT),
+    _EXPERIMENTS.full_name,
+    _RECORDS.full_name,
+    operations_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name,
 )
 
 # After the grace period handlers are cancelled; this long (seconds) they may take to clean up.
@@ -77,6 +81,8 @@ class Service:
     async def drain(self) -> None:
         """Stop without losing a call: tell the balancers, wait, stop listening, wait for the rest.
 
+        What is left of the grace is the mirror's; what is then still under way there is counted.
+
         `grpc.aio` cancels calls that no handler has begun, and returns before the handlers that
         it aborted ran their `finally`. Hence the delay, in which clients see NOT_SERVING and go
         elsewhere, and the count of our own.
@@ -86,11 +92,14 @@ class Service:
         _LOG.info("draining: %d calls and watches under way", self.calls.running)
         await asyncio.sleep(drain.delay)
         self.calls.end_watches()
+        end = asyncio.get_running_loop().time() + drain.grace
         await self._server.stop(drain.grace)
         try:
             await asyncio.wait_for(self.calls.wait_until_idle(), _LAST_WORDS)
         except TimeoutError:
             _LOG.warning("%d calls did not end in time", self.calls.running)
+        left = max(0.0, end - asyncio.get_running_loop().time())
+        await self.engine.mirror.drain(left)
 
 
 @asynccontextmanager
@@ -117,8 +126,25 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
             ),
             guard.door,
         )
-        for unbuilt in _UNBUILT:
-            add_unbuilt_service(unbuilt, guard)
+        records = engine.records
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(
+            OperationsServicer(
+                engine.live,
+                engine.mirror,
+                records.switches if records is not None else None,
+                in_flight=lambda: calls.running,
+                seats=engine.gate.seats,
+                started=time.time(),
+            ),
+            guard.door,
+        )
+        if records is not None:
+            record_pb2_grpc.add_RecordServiceServicer_to_server(
+                RecordServicer(records.reader), guard.door
+            )
+        else:
+            add_unbuilt_service(_RECORDS, guard)
+        add_unbuilt_service(_EXPERIMENTS, guard)
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, guard.door)
         for name in SERVICES:

@@ -11,34 +11,28 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 
-from msgspec import structs
-
+from understudy.server.attempt import Asker, Attempt
 from understudy.server.domain.completion import Completion, Delta, Routing
 from understudy.server.domain.deployment import Deployment, Snapshot
 from understudy.server.domain.request import CompletionRequest
-from understudy.server.endings import as_committed, salvage
+from understudy.server.endings import as_committed
 from understudy.server.errors import Reason, RefusedError, UnderstudyError, UpstreamError
 from understudy.server.events import (
-    AttemptEnded,
-    AttemptStarted,
     CallEnded,
     CallStarted,
-    FirstDelta,
 )
 from understudy.server.live import Live
+from understudy.server.mirror_side import MirrorSide
 from understudy.server.ports import (
     Dialect,
     Gate,
-    HttpRequest,
     Journal,
+    Mirror,
     Permit,
     Purpose,
     Upstream,
 )
-from understudy.server.providers.assembly import as_delta
-from understudy.server.providers.redaction import redacted
 from understudy.server.routing.attempts import (
     Course,
     draw_deployment,
@@ -46,6 +40,7 @@ from understudy.server.routing.attempts import (
     next_course,
 )
 from understudy.server.routing.backoff import wait_before
+from understudy.server.routing.mirroring import plan_mirror
 from understudy.server.routing.targets import choose_group
 
 Part = Routing | Delta | Completion
@@ -66,15 +61,19 @@ class Completer:
         dialect: Callable[[str], Dialect],
         upstream: Upstream,
         gate: Gate,
+        mirror: Mirror,
         journal: Journal,
         clock: Callable[[], float],
         ticket: Callable[[], float] = random.random,
+        mirror_after: bool = False,
         new_id: Callable[[], str] = new_pair_id,
     ) -> None:
         self._live = live
         self._dialect = dialect
-        self._upstream = upstream
+        self._asker = Asker(upstream, mirror, journal, clock)
         self._gate = gate
+        self._mirror = mirror
+        self._mirror_after = mirror_after
         self._journal = journal
         self._clock = clock
         self._ticket = ticket
@@ -93,6 +92,9 @@ class Completer:
         answered = False
         outcome: Reason | None = Reason.CANCELLED
         message = ""
+        side = MirrorSide(self._mirror, self._journal, self._clock, request, pair_id)
+        drawn: Deployment | None = None
+        completion: Completion | None = None
         labels = {"requestId": request.request_id or pair_id}
         try:
             group, variant = choose_group(snapshot, request.target, self._ticket())
@@ -103,6 +105,7 @@ class Completer:
                 # An independent draw for each attempt: with the first one's ticket, those who
                 # are left would not be asked in their own proportion.
                 deployment = draw_deployment(course, self._ticket())
+                drawn = drawn or deployment
                 labels |= {
                     "provider": deployment.provider,
                     "model": deployment.model,
@@ -113,6 +116,18 @@ class Completer:
                     http = dialect.encode(request.chat, deployment)
                     permit = self._sit_down(deployment)
                     attempts += 1
+                    if attempts == 1 and drawn.silent_models:
+                        side.begin(
+                            plan_mirror(
+                                snapshot,
+                                drawn,
+                                request,
+                                pair_id,
+                                self._ticket,
+                                after_primary=self._mirror_after,
+                            ),
+                            len(http.body),
+                        )
                     labels["attempt"] = str(attempts)
                     routing = Routing(
                         pair_id,
@@ -125,13 +140,16 @@ class Completer:
                         snapshot.revision,
                         variant,
                     )
-                    attempt = _Attempt(routing, deployment, dialect, http, permit)
-                    async with aclosing(self._ask(attempt, request)) as parts:
+                    attempt = Attempt(routing, deployment, dialect, http, permit)
+                    async with aclosing(self._asker.ask(attempt, request)) as parts:
                         async for part in parts:
                             if not answered:
                                 answered = True
                                 yield routing
-                            delivered += isinstance(part, Delta)
+                            if isinstance(part, Completion):
+                                completion = part
+                            else:
+                                delivered += 1
                             yield part
                     outcome = None
                     return
@@ -150,6 +168,7 @@ class Completer:
             final.attempts = attempts
             raise final from None
         finally:
+            side.end(outcome, completion)
             self._journal.note(CallEnded(pair_id, self._clock(), outcome, attempts, message))
 
     def _sit_down(self, deployment: Deployment) -> Permit:
@@ -180,114 +199,3 @@ class Completer:
         if delay is None or self._clock() + delay >= request.deadline:
             raise error
         return following, delay
-
-    async def _ask(
-        self, attempt: "_Attempt", request: CompletionRequest
-    ) -> AsyncGenerator[Delta | Completion, None]:
-        """Make one attempt, leaving the seat and the connection whatever happens."""
-        routing, http = attempt.routing, attempt.http
-        stream = request.chat.stream
-        pair_id, number = routing.pair_id, routing.attempts
-        started = self._clock()
-        deadline, silence = _limits(attempt.deployment, request, started)
-        self._journal.note(
-            AttemptStarted(
-                pair_id,
-                started,
-                number,
-                routing.group,
-                routing.deployment,
-                routing.provider,
-                routing.model,
-                http.endpoint.origin,
-                len(http.body),
-            )
-        )
-        reason: Reason | None = Reason.CANCELLED
-        status = 0
-        completion: Completion | None = None
-        first = stream
-        try:
-            async with self._upstream.exchange(http, deadline, silence) as exchange:
-                status = exchange.status
-                reader = attempt.dialect.reader(stream, status, exchange.headers)
-                try:
-                    async for chunk in exchange.chunks():
-                        for delta in reader.feed(chunk):
-                            if first:
-                                first = False
-                                self._journal.note(FirstDelta(pair_id, self._clock(), number))
-                            yield delta
-                        if reader.done:
-                            exchange.hurry()
-                    completion = reader.finish()
-                except UpstreamError as error:
-                    completion = salvage(reader, status, error)
-            if first:  # asked for a stream, the model answered whole
-                yield as_delta(completion)
-            if http.warnings:
-                warnings = (*http.warnings, *completion.warnings)
-                completion = structs.replace(completion, warnings=warnings)
-            reason = None
-            yield completion
-        except UpstreamError as error:
-            told = self._explain(error, attempt, request.deadline)
-            reason = told.reason
-            # Not `from error`: what was taken out of the one must not be read in the other.
-            raise told from None
-        finally:
-            attempt.permit.leave(reason)
-            self._journal.note(
-                AttemptEnded(pair_id, self._clock(), number, reason, status, completion)
-            )
-
-    def _explain(self, error: UpstreamError, attempt: "_Attempt", deadline: float) -> UpstreamError:
-        """Return the failure as the caller shall read it.
-
-        Without what may be a credential, and without the provider's address, which is the
-        operator's own affair.
-        """
-        waited = error.reason in (Reason.UPSTREAM_READ_TIMEOUT, Reason.UPSTREAM_CONNECT_TIMEOUT)
-        if waited and self._clock() >= deadline:
-            return UpstreamError(
-                Reason.DEADLINE_EXCEEDED,
-                f"the deadline passed while {attempt.routing.deployment!r} was being asked",
-                status=error.status,
-            )
-        endpoint, name = attempt.http.endpoint, f"deployment {attempt.deployment.id!r}"
-        told = redacted(error, endpoint)
-        return UpstreamError(
-            told.reason,
-            told.message.replace(endpoint.origin, name),
-            status=told.status,
-            retry_after=told.retry_after,
-            delivered=told.delivered,
-            metadata={key: value for key, value in told.metadata.items() if key != "origin"},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One upstream call: who is asked, in which language, with what, from which seat."""
-
-    routing: Routing
-    deployment: Deployment
-    dialect: Dialect
-    http: HttpRequest
-    permit: Permit
-
-
-def _limits(
-    deployment: Deployment, request: CompletionRequest, now: float
-) -> tuple[float, float | None]:
-    """Return when an attempt ends, and the longest silence in it.
-
-    A time-out is for a whole answer, and for a stream the longest wait for its next piece: a long
-    story that keeps coming is no failure.
-    """
-    if request.chat.stream:
-        silence = deployment.stream_timeout
-        return request.deadline, deployment.timeout if silence is None else silence
-    if deployment.timeout is None:
-        return request.deadline, None
-    return min(request.deadline, now + deployment.timeout), None

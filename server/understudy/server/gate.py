@@ -33,6 +33,10 @@ class SeatGate:
         self._taken[key] += 1
         return _Seat(self._taken, key)
 
+    def seats(self, deployment_id: str) -> int:
+        """Return how many primary calls a deployment has in flight."""
+        return self._taken[deployment_id, Purpose.PRIMARY]
+
     @property
     def taken(self) -> int:
         """Seats taken now, in all."""

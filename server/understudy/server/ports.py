@@ -4,7 +4,7 @@ Implementations live at the edge (`upstream`, `gate`, `simulated`, `sinks`) and 
 in `app` only. Instants are seconds of the event loop's monotonic clock.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -136,6 +136,14 @@ class Mirror(Protocol):
 
     def settle(self, end: PrimaryEnd) -> None:
         """Take the primary's end of a pair that was offered. Never blocks, never raises."""
+        ...
+
+    def count_refusals(self, dispositions: Iterable[Disposition]) -> None:
+        """Count what was not offered, for reasons that others found. Never blocks, never raises."""
+        ...
+
+    def note_headroom(self, deployment: Deployment, headers: Mapping[str, str]) -> None:
+        """Take what a primary's reply says of its limits. Never blocks, never raises."""
         ...
 
 

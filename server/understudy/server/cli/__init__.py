@@ -1,4 +1,4 @@
-"""The command line: `understudy serve | demo | check | complete`.
+"""The command line: `understudy serve | demo | check | complete | status | mirror | records | pairs`.
 
 Each command has a module of its own; what they do is done elsewhere.
 """
@@ -7,7 +7,10 @@ import click
 
 from understudy.server.cli.check import check
 from understudy.server.cli.complete import complete
+from understudy.server.cli.pairs import pairs
+from understudy.server.cli.records import records
 from understudy.server.cli.serve import demo, serve
+from understudy.server.cli.status import mirror, status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -16,7 +19,7 @@ def commands() -> None:
     """Route LLM completions by weight, over gRPC."""
 
 
-for command in (serve, demo, check, complete):
+for command in (serve, demo, check, complete, status, mirror, records, pairs):
     commands.add_command(command)
 
 __all__ = ["commands"]

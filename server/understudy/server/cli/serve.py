@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 from shutil import which
+from tempfile import TemporaryDirectory
 
 import click
 
 from understudy.server.app import Service, running
+from understudy.server.cli.demo_traffic import drive
 from understudy.server.cli.faults import ending_on_faults
 from understudy.server.config import Config, load, parse, refusals
 from understudy.server.errors import ConfigError
@@ -64,15 +67,22 @@ def serve(
 
 
 @click.command()
+@click.option("--traffic/--no-traffic", default=True, help="Ask a little by itself. [on]")
 @_host
 @_port
 @_log_level
-def demo(*, host: str | None, port: int | None, log_level: str) -> None:
-    """Serve simulated models: no key, no network, everything else real."""
+def demo(*, traffic: bool, host: str | None, port: int | None, log_level: str) -> None:
+    """Serve simulated models: no key, no network, everything else real.
+
+    What it keeps is gone when it ends.
+    """
     with ending_on_faults():
         text = files("understudy.server").joinpath("demo.yaml").read_text()
         config = parse(text, "demo.yaml", {})
-        _run(_listening_on(config, host, port), log_level)
+        with TemporaryDirectory(prefix="understudy-demo-") as folder:
+            settings = replace(config.settings, state_dir=folder)
+            config = _listening_on(replace(config, settings=settings), host, port)
+            _run(config, log_level, traffic=traffic)
 
 
 def _listening_on(config: Config, host: str | None, port: int | None) -> Config:
@@ -85,10 +95,10 @@ def _listening_on(config: Config, host: str | None, port: int | None) -> Config:
     return replace(config, settings=replace(config.settings, server=server))
 
 
-def _run(config: Config, log_level: str) -> None:
+def _run(config: Config, log_level: str, *, traffic: bool = False) -> None:
     set_up_logging(log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config))
+        runner.run(_serve(config, traffic=traffic))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -99,14 +109,19 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, *, traffic: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as service:
         click.echo(_ready(service, config))
+        driving: asyncio.Task[None] | None = None
+        if traffic:
+            driving = asyncio.create_task(drive(service.engine.completer, loop.time, Random()))
         await stop.wait()
+        if driving is not None:
+            driving.cancel()
         # A second signal is for those who cannot wait.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, os._exit, 130)
@@ -135,8 +150,11 @@ def _ready(service: Service, config: Config) -> str:
     model = next(iter(config.snapshot.groups), "MODEL")
     body = f'{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}'
     scheme, plain = ("https", "") if service.is_tls else ("http", " --http2-prior-knowledge")
+    records = service.engine.records
+    kept = f"Records are kept in {records.place}.\n" if records is not None else ""
     return (
         f"understudy is ready: grpc={address} dashboard=off metrics=off auth={auth}\n"
+        f"{kept}"
         "Try, in another terminal:\n"
         f"  {_own_name()} complete --target {address} --model {model} 'hi'\n"
         f"  buf curl --protocol grpc{plain}{key} -d '{body}' \\\n"

@@ -98,6 +98,7 @@ class RetentionSettings:
 class RecordSettings:
     """What is kept of each call, where, and for how long."""
 
+    enabled: Flag = True  # False: nothing is kept, and pairs cannot be looked at
     url: SecretField | None = None  # None: SQLite in the state directory
     capture: Literal["metadata", "redacted", "content"] = "metadata"
     retention: RetentionSettings = RetentionSettings()

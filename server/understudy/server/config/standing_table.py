@@ -32,7 +32,6 @@ _NO_COOLDOWN = "no deployment cools down in this version"
 _NO_COUNTERPART = "LiteLLM's own, without a counterpart"
 _NO_GUARDRAILS = "guardrails are not built in this version"
 _NO_LIMITS = "limits are not built in this version"
-_NO_MIRROR = "mirroring is not built in this version"
 _NO_PERMISSIONS = "who may use which model is not built in this version"
 _NO_TAGS = "tags are not built in this version"
 _NOT_SPOKEN = "of a provider that is not spoken"
@@ -60,9 +59,8 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_HONOURED, "", "model custom_llm_provider api_base base_url api_version"),
         (_HONOURED, "", "api_key azure_ad_token organization extra_headers headers"),
         (_HONOURED, "", "weight order timeout stream_timeout request_timeout drop_params"),
-        (_HONOURED, "", "max_parallel_requests num_retries max_retries simulated"),
+        (_HONOURED, "", "max_parallel_requests num_retries max_retries simulated silent_model"),
         (_HONOURED, _WEIGHT, "rpm tpm"),
-        (_IGNORED, _NO_MIRROR, "silent_model"),
         (_MISSED, _NO_COOLDOWN, "cooldown_time"),
         (_MISSED, _NO_BUDGETS, "max_budget budget_*"),
         (_MISSED, _NO_LIMITS, "default_api_key_* itpm otpm"),
@@ -198,9 +196,8 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_IGNORED, "one process serves in this version", "server.workers.*"),
         (_IGNORED, "every endpoint is in this file", "server.allowed_endpoints"),
         (_HONOURED, "", "server.*"),
-        (_IGNORED, _NO_MIRROR, "mirror.*"),
-        (_IGNORED, "records are not built in this version", "records.*"),
-        (_IGNORED, "the store is not built in this version", "store.* state_dir"),
+        (_HONOURED, "", "mirror.* records.* state_dir"),
+        (_IGNORED, "nothing is stored there in this version", "store.*"),
         (_IGNORED, "the dashboard is not built in this version", "dashboard.*"),
         (_IGNORED, "metrics are not built in this version", "metrics.*"),
         (_IGNORED, "experiments are not built in this version", "experiments.*"),

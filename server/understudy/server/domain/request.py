@@ -30,7 +30,10 @@ class Target(Struct, frozen=True):
 
 
 class CompletionRequest(Struct, frozen=True):
-    """One prompt with its target. `deadline` is in seconds of the event loop's clock."""
+    """One prompt with its target. `deadline` is in seconds of the event loop's clock.
+
+    What may not be mirrored may not be stored either. A client's retry is not mirrored again.
+    """
 
     target: Target
     chat: ChatCall
@@ -40,3 +43,4 @@ class CompletionRequest(Struct, frozen=True):
     user: str = ""
     metadata: Mapping[str, str] = {}
     may_mirror: bool = True
+    is_client_retry: bool = False

@@ -9,6 +9,7 @@ import grpc
 
 from understudy.server.completer import Completer
 from understudy.server.domain.completion import Completion, Delta, Routing
+from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason, RefusedError, UpstreamError
 from understudy.server.live import Live
 from understudy.server.servicers.access import caller
@@ -42,9 +43,7 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
         self, request: completion_pb2.CreateCompletionRequest, context: Context
     ) -> completion_pb2.CreateCompletionResponse:
         """Answer one prompt."""
-        call = read_request(
-            request, stream=False, deadline=self._deadline(context), caller=caller.get().name
-        )
+        call = self._read(request, context, stream=False)
         routing: Routing | None = None
         answer: completion_pb2.CreateCompletionResponse | None = None
         async with aclosing(self._completer.complete(call)) as parts:
@@ -70,9 +69,7 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
         self, request: completion_pb2.CreateCompletionRequest, context: Context
     ) -> AsyncGenerator[completion_pb2.StreamCompletionResponse, None]:
         """Answer one prompt piece by piece."""
-        call = read_request(
-            request, stream=True, deadline=self._deadline(context), caller=caller.get().name
-        )
+        call = self._read(request, context, stream=True)
         routing: Routing | None = None
         async with aclosing(self._completer.complete(call)) as parts:
             async for part in parts:
@@ -91,6 +88,17 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
         """List the model groups and aliases that a caller may name."""
         return list_models(self._live.current, request)
 
+    def _read(
+        self, request: completion_pb2.CreateCompletionRequest, context: Context, *, stream: bool
+    ) -> CompletionRequest:
+        return read_request(
+            request,
+            stream=stream,
+            deadline=self._deadline(context),
+            caller=caller.get().name,
+            is_client_retry=_is_retry(context),
+        )
+
     def _deadline(self, context: Context) -> float:
         # The stubs say float; without a deadline it is None.
         remaining = cast(float | None, context.time_remaining())
@@ -105,3 +113,9 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
             # A short deadline keeps a tenth of itself back at most.
             remaining = min(remaining - min(MARGIN, remaining / 10), self._default_timeout)
         return asyncio.get_running_loop().time() + remaining
+
+
+def _is_retry(context: Context) -> bool:
+    """Whether grpc itself sends the call again; it says so in this header."""
+    metadata = context.invocation_metadata() or ()
+    return any(key == "grpc-previous-rpc-attempts" and value != "0" for key, value in metadata)

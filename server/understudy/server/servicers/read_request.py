@@ -75,7 +75,12 @@ _PASSED_ON: Final = frozenset(
 
 
 def read_request(
-    wire: Wire, *, stream: bool, deadline: float, caller: str = ""
+    wire: Wire,
+    *,
+    stream: bool,
+    deadline: float,
+    caller: str = "",
+    is_client_retry: bool = False,
 ) -> CompletionRequest:
     """Return what the caller asks. Raises RequestError, its `field` the path of the fault."""
     params: dict[str, JsonValue] = {}
@@ -109,6 +114,7 @@ def read_request(
         wire.user,
         _read_metadata(wire),
         wire.mirror_mode != Wire.MIRROR_MODE_NEVER,
+        is_client_retry,
     )
 
 

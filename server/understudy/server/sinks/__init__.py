@@ -1,1 +1,1 @@
-"""Whoever reads the journal: for now, the log."""
+"""Who reads the journal beside the records: for now, the log."""

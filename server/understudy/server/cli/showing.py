@@ -1,0 +1,78 @@
+"""Writes figures and words for a terminal: what a model said cannot move its cursor."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from understudy.v1 import chat_pb2, record_pb2
+
+_SINCE = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)(s|m|h|d)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def harmless(text: str) -> str:
+    """Return a text whose control characters are written out, line ends and tabs apart."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def instant(stamp: Timestamp) -> str:
+    """Return an instant in this machine's time zone."""
+    return stamp.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def seconds(duration: Duration) -> float:
+    """Return a duration in seconds."""
+    return duration.ToTimedelta().total_seconds()
+
+
+def span(length: float) -> str:
+    """Return a length of time in seconds as people read it."""
+    return f"{length * 1000:.0f} ms" if abs(length) < 1 else f"{length:.2f} s"
+
+
+def cost(record: record_pb2.Record) -> str:
+    """Return what a call cost, empty if that is unknown."""
+    if not record.cost.HasField("nano_usd"):
+        return ""
+    return f"${record.cost.nano_usd / 1e9:.6f}"
+
+
+def words(message: chat_pb2.ChatMessage) -> str:
+    """Return all that a message says, calls of functions included."""
+    pieces = [message.content, message.refusal]
+    pieces += [
+        one.text or f"[{one.type or one.WhichOneof('part')}]" for one in message.content_parts
+    ]
+    pieces += [f"{one.function.name}({one.function.arguments})" for one in message.tool_calls]
+    return harmless("\n".join(piece for piece in pieces if piece))
+
+
+def answers(record: record_pb2.Record) -> str:
+    """Return what a model answered; several answers are told apart."""
+    if len(record.choices) == 1:
+        return words(record.choices[0].message)
+    return "\n".join(f"[{one.index}] {words(one.message)}" for one in record.choices)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a filter has it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def since_filter(text: str) -> str:
+    """Return the filter for what is not older than this. Raises UsageError."""
+    match = _SINCE.fullmatch(text.strip())
+    if match is None:
+        raise click.UsageError(f"--since: {text!r} is not a span such as 30m, 1h or 7d")
+    try:
+        begin = datetime.now(UTC) - timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    except OverflowError:
+        begin = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+    return f'start_time >= "{begin.isoformat(timespec="milliseconds")}"'

@@ -1,0 +1,139 @@
+"""`understudy status` and `understudy mirror`: how a running service is, and its brake."""
+
+import json
+
+import click
+from google.protobuf import json_format
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from understudy.client import Client
+from understudy.server.cli.calling import TIMEOUT, calling, target_option
+from understudy.v1 import operations_pb2, operations_pb2_grpc
+
+# In the order in which a ledger is read; `offered` is their sum and what is under way.
+OUTCOMES = ("PAIRED", "UNPAIRED", "FAILED", "TIMED_OUT", "SHED", "CANCELLED", "LOST")
+
+
+@click.command()
+@target_option
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def status(*, target: str | None, as_json: bool) -> None:
+    """Show deployments, the mirror's queue, and what became of each silent model's copies."""
+    with calling(target) as service:
+        told = _stub(service).GetStatus(
+            operations_pb2.GetStatusRequest(),
+            timeout=TIMEOUT,
+            metadata=service.raw_metadata,
+        )
+    if as_json:
+        click.echo(json.dumps(json_format.MessageToDict(told), indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    since = told.start_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+    console.print(
+        f"understudy {told.version}, up since {since}, revision {told.config_revision}, "
+        f"{told.in_flight} in flight",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print()
+    console.print(_deployments(told))
+    console.print()
+    _show_mirror(console, told.mirror)
+
+
+@click.group()
+def mirror() -> None:
+    """Stop or resume playing prompts to silent models."""
+
+
+@mirror.command()
+@click.argument("name", required=False, default="")
+@click.option("--cause", default="", help="Why, for the log.")
+@target_option
+def pause(name: str, *, cause: str, target: str | None) -> None:
+    """Stop mirroring to the silent model NAME, or to all: at once, also after restarts."""
+    with calling(target) as service:
+        told = _stub(service).PauseMirroring(
+            operations_pb2.PauseMirroringRequest(silent_model=name, cause=cause),
+            timeout=TIMEOUT,
+            metadata=service.raw_metadata,
+        )
+    _show_mirror(Console(), told.mirror)
+
+
+@mirror.command()
+@click.argument("name", required=False, default="")
+@click.option("--cause", default="", help="Why, for the log.")
+@target_option
+def resume(name: str, *, cause: str, target: str | None) -> None:
+    """Go on with mirroring to the silent model NAME, or to all."""
+    with calling(target) as service:
+        told = _stub(service).ResumeMirroring(
+            operations_pb2.ResumeMirroringRequest(silent_model=name, cause=cause),
+            timeout=TIMEOUT,
+            metadata=service.raw_metadata,
+        )
+    _show_mirror(Console(), told.mirror)
+
+
+def _stub(service: Client) -> operations_pb2_grpc.OperationsServiceStub:
+    return service.raw_stub(operations_pb2_grpc.OperationsServiceStub)
+
+
+def _deployments(told: operations_pb2.GetStatusResponse) -> Table:
+    table = Table("group", "share", "model", "state", "in flight", box=None, pad_edge=False)
+    for one in told.deployments:
+        state = operations_pb2.DeploymentStatus.State.Name(one.state).removeprefix("STATE_")
+        table.add_row(
+            escape(one.model_group),
+            f"{one.share:.0%}",
+            escape(f"{one.provider}/{one.model}"),
+            escape(f"{state.lower()}: {one.reason}" if one.reason else state.lower()),
+            str(one.in_flight),
+        )
+    return table
+
+
+def _show_mirror(console: Console, told: operations_pb2.MirrorStatus) -> None:
+    paused = "; all mirroring is paused" if told.paused else ""
+    console.print(
+        f"mirror: {told.in_flight} copies in flight, {told.queued} queued "
+        f"({told.queued_bytes} bytes){paused}",
+        highlight=False,
+    )
+    if not told.silent_models:
+        console.print("no silent model has been offered anything yet", highlight=False)
+        return
+    for one in told.silent_models:
+        state = operations_pb2.DeploymentStatus.State.Name(one.state).removeprefix("STATE_")
+        console.print(
+            f"\n[bold]{escape(one.silent_model)}[/bold]: "
+            f"{'paused' if one.paused else state.lower()}, "
+            f"{one.effective_fraction:.0%} of prompts, {one.in_flight} in flight",
+            highlight=False,
+        )
+        console.print(f"  {_ledger(one)}", highlight=False, markup=False)
+        for what, counts in (("shed", one.shed), ("not mirrored", one.not_mirrored)):
+            if counts:
+                console.print(f"  {what}: {_reasons(dict(counts))}", highlight=False, markup=False)
+
+
+def _ledger(one: operations_pb2.SilentModelStatus) -> str:
+    """Return the ledger as the sum that it is; what is 0 is left out, `paired` apart."""
+    ended = sum(one.outcomes.values())
+    terms = [
+        f"{one.outcomes[outcome] if outcome in one.outcomes else 0} "
+        f"{outcome.lower().replace('_', ' ')}"
+        for outcome in OUTCOMES
+        if outcome == "PAIRED" or one.outcomes.get(outcome)
+    ]
+    if one.offered > ended:
+        terms.append(f"{one.offered - ended} under way")
+    return f"{one.offered} offered = {' + '.join(terms)}"
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "-"

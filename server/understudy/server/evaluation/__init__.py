@@ -1,0 +1,1 @@
+"""What answers and pairs say about the models that gave them. Pure."""

@@ -1,0 +1,137 @@
+"""Who may be sent now: pauses, quotas, breakers, seats and money, in this order.
+
+One for all threads of the mirror, which take turns by a lock. Whoever offers never takes it.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+from understudy.server.config.settings import MirrorSettings
+from understudy.server.domain.deployment import Deployment
+from understudy.server.mirror.breaker import Breaker, Circuit, Health
+from understudy.server.mirror.budget import Budget
+from understudy.server.mirror.copies import Copy
+from understudy.server.mirror.headroom import Headroom
+from understudy.server.mirror.pauses import Pauses
+from understudy.server.mirror.shedding import Hold, Shed
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a silent model stands with the admission. Money is in 10^-9 dollars."""
+
+    in_flight: int
+    circuits: Mapping[str, Circuit]  # by deployment
+    spent: int
+
+
+class Admission:
+    """Counts the copies in flight, and gives seats to those that wait."""
+
+    def __init__(
+        self,
+        settings: MirrorSettings,
+        *,
+        headroom: Headroom,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        price: Callable[[Deployment], int],
+    ) -> None:
+        self.pauses = Pauses()
+        self.is_over = False  # nothing is sent any more
+        self.budget = Budget(settings.budget.usd, settings.budget.per)
+        self._settings = settings
+        self._headroom = headroom
+        self._clock = clock
+        self._chance = chance
+        self._price = price
+        self._lock = Lock()
+        self._in_flight = 0
+        self._by_model: Counter[str] = Counter()
+        self._by_deployment: Counter[str] = Counter()
+        self._breakers: dict[str, dict[str, Breaker]] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """How many copies are under way."""
+        return self._in_flight
+
+    def admit(self, copy: Copy) -> Shed | Hold | None:
+        """Give a copy a seat; or return why it is shed, or what it must wait for."""
+        now = self._clock()
+        name, deployment = copy.silent_model, copy.target.deployment
+        with self._lock:
+            if self.is_over:
+                return Shed.STOPPING
+            if self.pauses.holds(name):
+                return Shed.PAUSED
+            if self._headroom.is_low(deployment):
+                return Shed.QUOTA
+            breaker = self._breakers.setdefault(name, {}).setdefault(deployment.id, Breaker())
+            if (refusal := breaker.refusal(now)) is not None:
+                return refusal
+            if (hold := self._find_hold(name, deployment)) is not None:
+                return hold
+            copy.cost = self._price(deployment)
+            if self.budget.reserve(name, copy.cost, now):
+                copy.probes = breaker.begin()
+                self._count(copy, 1)
+                return None
+            news = self.budget.is_news(name)
+        if news:
+            _LOG.warning(
+                "the budget of silent model %r is spent; it is played nothing more for now", name
+            )
+        return Shed.BUDGET
+
+    def leave(self, copy: Copy, health: Health, *, reached: bool, reason: str) -> None:
+        """Take a copy's seat back, and what is learnt of its deployment."""
+        now, chance = self._clock(), self._chance()
+        name, deployment = copy.silent_model, copy.target.deployment
+        with self._lock:
+            self._count(copy, -1)
+            if not reached:
+                self.budget.give_back(name, copy.cost)
+            breaker = self._breakers[name][deployment.id]
+            left_alone = breaker.end(health, now, trial=copy.probes, chance=chance)
+            circuit = breaker.circuit
+        if left_alone:
+            _LOG.warning(
+                "silent deployment %r is %s after %s: mostly left alone until it answers",
+                deployment.id,
+                circuit,
+                reason,
+            )
+
+    def stand(self) -> Mapping[str, Standing]:
+        """Return how every silent model stands that anything was sent to."""
+        now = self._clock()
+        with self._lock:
+            return {
+                name: Standing(
+                    self._by_model[name],
+                    {one: breaker.circuit for one, breaker in breakers.items()},
+                    self.budget.spent(name, now),
+                )
+                for name, breakers in self._breakers.items()
+            }
+
+    def _find_hold(self, name: str, deployment: Deployment) -> Hold | None:
+        if self._in_flight >= self._settings.max_in_flight:
+            return Hold.ALL_SEATS
+        seats = deployment.max_parallel_requests
+        if self._by_model[name] >= self._settings.max_in_flight_per_model or (
+            seats is not None and self._by_deployment[deployment.id] >= seats
+        ):
+            return Hold.MODEL_SEATS
+        return None
+
+    def _count(self, copy: Copy, change: int) -> None:
+        self._in_flight += change
+        self._by_model[copy.silent_model] += change
+        self._by_deployment[copy.target.deployment.id] += change

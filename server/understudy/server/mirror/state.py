@@ -1,0 +1,41 @@
+"""How the mirror is at a moment, for people: values, made on demand."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from understudy.server.mirror.breaker import Circuit
+from understudy.server.mirror.ledger import Figures
+
+_WORST_FIRST = (Circuit.OPEN, Circuit.HALF_OPEN, Circuit.WAKING, Circuit.CLOSED)
+
+
+class SilentState(Struct, frozen=True):
+    """How one silent model is. Money is in 10^-9 US dollars, `cap_window` in seconds."""
+
+    silent_model: str
+    paused: bool
+    in_flight: int
+    circuits: Mapping[str, Circuit]  # by deployment
+    figures: Figures
+    spent: int
+    cap: int
+    cap_window: float
+
+    @property
+    def circuit(self) -> Circuit:
+        """The worst of its deployments' circuits."""
+        found = set(self.circuits.values())
+        return next((one for one in _WORST_FIRST if one in found), Circuit.CLOSED)
+
+
+class MirrorState(Struct, frozen=True):
+    """How the mirror is. `unsettled` pairs have not ended, be it for want of the primary's end."""
+
+    paused: bool
+    stopping: bool
+    queued: int
+    queued_bytes: int
+    in_flight: int
+    unsettled: int
+    silent_models: tuple[SilentState, ...]

@@ -1,0 +1,28 @@
+"""Keeps what happened: from the journal's events to rows, and back to records and pairs.
+
+    fold, calls, cleaning, batch       events into rows; pure
+    recorder, writing                  the one thread that writes, and what it writes
+    instances, processes               whose offers are lost
+    retention, erasing                 what is deleted, and really gone
+    engine, schema, migrating          SQLite or PostgreSQL; migrations are in `migrations`
+    reading, conditions, rows          questions and answers
+    switches                           pauses of the mirror, which outlive the process
+    opening                            all of it together
+
+Serving never waits for any of it.
+"""
+
+from understudy.server.records.opening import Records, open_records
+from understudy.server.records.reading import Reader
+from understudy.server.records.recorder import Recorder, RecorderFigures
+from understudy.server.records.switches import Pause, Switches
+
+__all__ = [
+    "Pause",
+    "Reader",
+    "Recorder",
+    "RecorderFigures",
+    "Records",
+    "Switches",
+    "open_records",
+]

@@ -1,0 +1,160 @@
+"""Opens the store: SQLite in the state directory, or PostgreSQL by URL.
+
+What each database needs to be set to is here, and how its errors are told without what they
+quote; which statements are run is not.
+"""
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+
+from understudy.server.domain.deployment import Secret
+from understudy.server.errors import ConfigError
+
+FILE = "records.db"
+PATIENCE = 2.0  # seconds to wait for another's lock
+LONGEST_STATEMENT = 10.0  # seconds; PostgreSQL only, SQLite's readers bound themselves
+LONGEST_CAUSE = 200  # characters
+
+_BEGIN = "understudy_begin"
+
+
+class TablesError(Exception):
+    """The store's tables are not such as this version knows."""
+
+
+_PRAGMAS = (
+    # Before the first table, or it has no effect: pages that retention frees leave the file.
+    "PRAGMA auto_vacuum = INCREMENTAL",
+    # What is deleted is overwritten, not only forgotten.
+    "PRAGMA secure_delete = ON",
+    # With a write-ahead log, a crash of the process loses nothing that was committed.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA case_sensitive_like = ON",
+)
+
+
+def open_engine(url: Secret | None, state_dir: Path) -> Engine:
+    """Return the engine of the records. Connects at the first use; raises ConfigError for a bad URL."""
+    if url is None:
+        return _open_sqlite(state_dir / FILE)
+    return _open_postgresql(_read_url(url))
+
+
+def describe(engine: Engine) -> str:
+    """Return where the store is, for people: a path, or a URL without its password."""
+    if engine.dialect.name == "sqlite":
+        return engine.url.database or ""
+    return engine.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def writing(engine: Engine, *, exclusive: bool = False) -> Generator[Connection]:
+    """Open a transaction that writes. It takes its lock at once, so that it can only fail then."""
+    begin = "EXCLUSIVE" if exclusive else "IMMEDIATE"
+    with engine.connect().execution_options(**{_BEGIN: begin}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def maintaining(engine: Engine) -> Generator[sqlite3.Connection]:
+    """Take SQLite's own connection, for statements that no transaction may be around."""
+    # Beside SQLAlchemy, which would say BEGIN.
+    raw = engine.raw_connection()
+    try:
+        yield cast(sqlite3.Connection, raw.driver_connection)
+    except sqlite3.OperationalError as error:
+        raise OperationalError(None, None, error) from error
+    finally:
+        raw.close()
+
+
+def explain(error: Exception) -> str:
+    """Say what is wrong with the store, in the database's words where these quote no data."""
+    if isinstance(error, OperationalError | InterfaceError) and error.orig is not None:
+        lines = str(error.orig).strip().splitlines()
+        return lines[0][:LONGEST_CAUSE] if lines else type(error.orig).__name__
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.DatabaseError):
+        return str(error.orig)[:LONGEST_CAUSE]  # "file is not a database": SQLite quotes no data
+    if isinstance(error, TablesError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}"
+    return type(error).__name__
+
+
+def _open_sqlite(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": PATIENCE},
+        pool_timeout=PATIENCE,
+        hide_parameters=True,
+    )
+
+    def prepare(*_: object) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite would make it readable to all, and its companions take its mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    def set_up(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver would at odd times
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    def begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get(_BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    event.listen(engine, "do_connect", prepare)
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _open_postgresql(url: URL) -> Engine:
+    try:
+        engine = create_engine(
+            url,
+            connect_args={
+                "connect_timeout": 5,
+                "keepalives_idle": 30,
+                "tcp_user_timeout": int(LONGEST_STATEMENT * 1000),
+                "application_name": "understudy",
+            },
+            pool_pre_ping=True,
+            pool_timeout=PATIENCE,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            ["understudy.records.url: PostgreSQL needs: pip install 'understudy[postgres]'"]
+        ) from error
+
+    def set_up(connection: Any, _: object) -> None:
+        connection.autocommit = True
+        connection.execute(f"SET statement_timeout = {int(LONGEST_STATEMENT * 1000)}")
+        connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}")
+        connection.autocommit = False
+
+    event.listen(engine, "connect", set_up)
+    return engine
+
+
+def _read_url(secret: Secret) -> URL:
+    try:
+        url = make_url(secret.value)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            ["understudy.records.url: is no URL such as postgresql://user@host/database"]
+        ) from error.with_traceback(None)
+    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ConfigError(
+            ["understudy.records.url: must begin with postgresql://; leave it out for SQLite"]
+        )
+    return url.set(drivername="postgresql+psycopg")

@@ -1,0 +1,190 @@
+"""Folds what the journal is told into rows: records, texts, offers and their ends.
+
+Pure: no store, no clock, no thread. Instants of the monotonic clock become those of the calendar
+by an offset that is handed in.
+"""
+
+from collections import OrderedDict
+from typing import Final, Literal
+
+import msgspec
+
+from understudy.server.domain.mirroring import Outcome
+from understudy.server.domain.records import TextState
+from understudy.server.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    FirstDelta,
+    Mirrored,
+    SilentEnded,
+)
+from understudy.server.records.batch import Batch, NotMirroredRow, TextRow
+from understudy.server.records.calls import (
+    Asked,
+    Call,
+    begin_call,
+    end_offer,
+    make_offer,
+    make_record,
+    microseconds,
+    primary_attempt,
+    silent_attempt,
+)
+from understudy.server.records.cleaning import clean
+
+Capture = Literal["metadata", "redacted", "content"]
+
+PROMPT: Final = "prompt"
+LONGEST_TEXT: Final = 1024 * 1024  # characters of JSON, of a prompt or of an answer
+MOST_CALLS: Final = 50_000  # that are remembered while they are under way
+MOST_ENDED: Final = 2_000  # that are remembered after their end, for what is told late
+
+_TEXT_STATES: Final = {
+    "metadata": TextState.NOT_CAPTURED,
+    "redacted": TextState.NOT_REDACTED,
+    "content": TextState.KEPT,
+}
+
+
+class Fold:
+    """Takes events one by one and adds rows to a batch. For one thread."""
+
+    def __init__(self, capture: Capture, offset: float) -> None:
+        self._text_state = _TEXT_STATES[capture]
+        self._offset = offset
+        self._calls: dict[str, Call] = {}
+        self._ended: OrderedDict[str, Call] = OrderedDict()
+
+    def take(self, event: CallEvent, batch: Batch) -> None:
+        """Add what an event tells."""
+        match event:
+            case CallStarted():
+                self._begin(event)
+            case AttemptStarted():
+                self._begin_attempt(event)
+            case FirstDelta():
+                if (call := self._calls.get(event.pair_id)) is not None:
+                    call.first_deltas[event.attempt] = event.instant
+            case AttemptEnded():
+                self._end_attempt(event, batch)
+            case CallEnded():
+                self._end(event, batch)
+            case Mirrored():
+                self._mirror(event, batch)
+            case SilentEnded():
+                self._end_copy(event, batch)
+
+    def _epoch(self, instant: float) -> int:
+        return microseconds(instant + self._offset)
+
+    def _begin(self, event: CallStarted) -> None:
+        state = self._text_state if event.request.may_mirror else TextState.REFUSED
+        self._calls[event.pair_id] = begin_call(event, state)
+        if len(self._calls) > MOST_CALLS:
+            del self._calls[next(iter(self._calls))]
+
+    def _begin_attempt(self, event: AttemptStarted) -> None:
+        call = self._calls.get(event.pair_id)
+        if call is None:
+            return  # there was no room for its begin
+        if not call.group:
+            call.group = event.group
+            if call.is_split:
+                call.variant = clean(event.group)
+        call.under_way[event.attempt] = event
+
+    def _end_attempt(self, event: AttemptEnded, batch: Batch) -> None:
+        call = self._calls.get(event.pair_id)
+        begun = call.under_way.pop(event.attempt, None) if call else None
+        if call is None or begun is None:
+            return
+        asked = primary_attempt(call, begun, event)
+        if event.reason is None:
+            call.latency = asked.latency
+        self._record(call, asked, batch)
+
+    def _end(self, event: CallEnded, batch: Batch) -> None:
+        call = self._calls.get(event.pair_id)
+        if call is None:
+            return
+        call.has_ended = True
+        call.messages = None
+        waiting, call.waiting = call.waiting, []
+        for late in waiting:
+            self._end_copy(late, batch)
+        self._let_go(call)
+
+    def _mirror(self, event: Mirrored, batch: Batch) -> None:
+        call = self._find(event.pair_id, event.instant)
+        epoch = self._epoch(call.started)
+        for one in event.dispositions:
+            if not one.offered:
+                batch.add_not_mirrored(
+                    NotMirroredRow(event.pair_id, clean(one.silent_model), one.reason, epoch)
+                )
+            elif one.silent_model not in call.heard:
+                batch.add_offer(make_offer(call, one.silent_model, epoch))
+                call.copies.add(one.silent_model)
+
+    def _end_copy(self, event: SilentEnded, batch: Batch) -> None:
+        end = event.end
+        call = self._find(event.pair_id, event.instant)
+        call.heard.add(end.silent_model)
+        if end.outcome is Outcome.PAIRED and event.pair_id in self._calls and not call.has_ended:
+            # The primary's end is a moment away, and with it what there is to compare.
+            call.waiting.append(event)
+            return
+        asked = silent_attempt(end)
+        if asked is not None:
+            self._record(call, asked, batch)
+        batch.add_offer(
+            end_offer(
+                call,
+                end,
+                asked,
+                epoch=self._epoch(call.started),
+                end_epoch=self._epoch(event.instant),
+            )
+        )
+        call.copies.discard(end.silent_model)
+        self._let_go(call)
+
+    def _find(self, pair_id: str, instant: float) -> Call:
+        """Return a call, or the little that can be said of one that is not remembered."""
+        call = self._calls.get(pair_id) or self._ended.get(pair_id)
+        return call or Call(pair_id, instant, TextState.DROPPED)
+
+    def _let_go(self, call: Call) -> None:
+        if not call.has_ended or call.copies:
+            return
+        if self._calls.pop(call.pair_id, None) is not None:
+            self._ended[call.pair_id] = call
+            if len(self._ended) > MOST_ENDED:
+                self._ended.popitem(last=False)
+
+    def _record(self, call: Call, asked: Asked, batch: Batch) -> None:
+        epoch = self._epoch(asked.started)
+        if call.messages is not None:
+            call.text_state = _keep(batch, call.pair_id, PROMPT, call.messages, epoch)
+            call.messages = None
+        state = call.text_state
+        if state is TextState.KEPT and asked.completion is not None:
+            state = _keep(batch, call.pair_id, asked.id, asked.completion.choices, epoch)
+        batch.add_record(make_record(call, asked, epoch, state))
+
+
+def _keep(batch: Batch, pair_id: str, part: str, words: object, epoch: int) -> TextState:
+    try:
+        body = msgspec.json.encode(words).decode()
+    except UnicodeEncodeError:  # half a character: JSON has it, UTF-8 has not
+        return TextState.DROPPED
+    if len(body) > LONGEST_TEXT:
+        return TextState.TOO_LONG
+    return (
+        TextState.KEPT
+        if batch.add_text(TextRow(pair_id, part, body, epoch))
+        else (TextState.DROPPED)
+    )

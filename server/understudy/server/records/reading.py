@@ -1,0 +1,237 @@
+"""Answers questions about records and pairs. Blocks: ask in a thread, never on an event loop."""
+
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+
+from understudy.server.domain.chat import Message
+from understudy.server.domain.completion import Choice
+from understudy.server.domain.record_queries import Found, Place, Query
+from understudy.server.domain.records import Kept, Pair, Record, SilentSide, Texts, TextState
+from understudy.server.errors import Reason, RefusedError
+from understudy.server.records.conditions import (
+    ORDER_COLUMNS,
+    PAIR_COLUMNS,
+    RECORD_COLUMNS,
+    beyond,
+    ordering,
+    where,
+)
+from understudy.server.records.engine import explain
+from understudy.server.records.fold import PROMPT
+from understudy.server.records.rows import Row, read_record, read_silent_side
+from understudy.server.records.schema import not_mirrored, offers, records, texts
+
+LONGEST: Final = 5.0  # seconds for one question
+MOST_TEXT: Final = 8 * 1024 * 1024  # characters of texts in one page
+_OPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's machine
+_AT_ONCE: Final = 500  # names in one IN
+
+_MESSAGES = msgspec.json.Decoder(tuple[Message, ...])
+_CHOICES = msgspec.json.Decoder(tuple[Choice, ...])
+
+Ledger = Mapping[str, Counter[str]]
+
+
+class Reader:
+    """Reads a store, from any thread. Each method raises RefusedError if the store is away."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list_records(self, query: Query, *, with_texts: bool) -> Found[Kept]:
+        """Return a page of records."""
+        order = ORDER_COLUMNS[query.order]
+        key = order, records.c.id
+        statement = (
+            select(records, order.label("place"))
+            .where(where(query.condition, RECORD_COLUMNS), beyond(query, *key))
+            .order_by(*ordering(query, *key))
+            .limit(query.limit + 1)
+        )
+        with asking(self._engine) as connection:
+            rows = connection.execute(statement).mappings().all()
+            page = rows[: query.limit]
+            kept = _keep(connection, [read_record(row) for row in page], with_texts)
+        items = tuple(
+            (one, Place(row["place"], row["id"])) for one, row in zip(kept, page, strict=True)
+        )
+        return Found(items, len(rows) > query.limit)
+
+    def list_pairs(self, query: Query, *, with_texts: bool) -> Found[Pair]:
+        """Return a page of pairs.
+
+        A pair stands where the first of its silent models stands that meets the condition.
+        """
+        order = PAIR_COLUMNS[query.order]
+        key = order, offers.c.pair_id, offers.c.silent_model
+        statement = (
+            select(offers.c.pair_id, offers.c.silent_model, order.label("place"))
+            .where(
+                where(query.condition, PAIR_COLUMNS),
+                beyond(query, *key),
+                ~_has_earlier_sibling(query),
+            )
+            .order_by(*ordering(query, *key))
+            .limit(query.limit + 1)
+        )
+        with asking(self._engine) as connection:
+            rows = connection.execute(statement).mappings().all()
+            page = rows[: query.limit]
+            pairs = _read_pairs(connection, [row["pair_id"] for row in page], with_texts)
+        items = tuple(
+            (pairs[row["pair_id"]], Place(row["place"], row["pair_id"], row["silent_model"]))
+            for row in page
+        )
+        return Found(items, len(rows) > query.limit)
+
+    def get_pair(self, pair_id: str, *, with_texts: bool) -> Pair | None:
+        """Return what is known of one request, `None` if nothing is."""
+        with asking(self._engine) as connection:
+            pair = _read_pairs(connection, [pair_id], with_texts)[pair_id]
+        return pair if pair.primary or pair.silents else None
+
+    def count_outcomes(self) -> Ledger:
+        """Return, by silent model, how many offers ended how; UNDER_WAY are those that did not."""
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        statement = select(offers.c.silent_model, offers.c.outcome, func.count()).group_by(
+            offers.c.silent_model, offers.c.outcome
+        )
+        with asking(self._engine) as connection:
+            for model, outcome, count in connection.execute(statement):
+                counts[model][outcome or "UNDER_WAY"] = count
+        return dict(counts)
+
+    def count_not_mirrored(self) -> Ledger:
+        """Return, by silent model, how many requests were not offered for which reason."""
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        statement = select(
+            not_mirrored.c.silent_model, not_mirrored.c.reason, func.count()
+        ).group_by(not_mirrored.c.silent_model, not_mirrored.c.reason)
+        with asking(self._engine) as connection:
+            for model, reason, count in connection.execute(statement):
+                counts[model][reason] = count
+        return dict(counts)
+
+
+@contextmanager
+def asking(engine: Engine) -> Generator[Connection]:
+    """Open a transaction that reads, for a few seconds at most."""
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name != "sqlite":
+                yield connection
+                return
+            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+            deadline = time.monotonic() + LONGEST
+            driver.set_progress_handler(lambda: time.monotonic() > deadline, _OPS_BETWEEN_LOOKS)
+            try:
+                yield connection
+            finally:
+                driver.set_progress_handler(None, 0)
+    except (SQLAlchemyError, OSError) as error:
+        cause = explain(error)
+        if "interrupted" in cause or "statement timeout" in cause:
+            cause = "the question took too long; narrow its filter"
+        raise RefusedError(
+            Reason.STORE_UNAVAILABLE, f"the records cannot be read: {cause}", retry_after=1.0
+        ) from error
+
+
+def _has_earlier_sibling(query: Query) -> Any:
+    """Whether another silent model of the same pair meets the condition and comes before."""
+    other = offers.alias("sibling")
+    columns = {name: other.c[name] for name in PAIR_COLUMNS}
+    own = tuple_(PAIR_COLUMNS[query.order], offers.c.silent_model)
+    its = tuple_(columns[query.order], other.c.silent_model)
+    return exists(
+        select(other.c.pair_id).where(
+            other.c.pair_id == offers.c.pair_id,
+            where(query.condition, columns),
+            columns[query.order].is_not(None),
+            its > own if query.descending else its < own,
+        )
+    )
+
+
+def _read_pairs(
+    connection: Connection, pair_ids: Sequence[str], with_texts: bool
+) -> dict[str, Pair]:
+    found: list[Record] = []
+    sides: list[Row] = []
+    for some in _chunks(pair_ids):
+        by_pair = select(records).where(records.c.pair_id.in_(some)).order_by(records.c.start_time)
+        found += [read_record(row) for row in connection.execute(by_pair).mappings()]
+        by_name = select(offers).where(offers.c.pair_id.in_(some)).order_by(offers.c.silent_model)
+        sides += connection.execute(by_name).mappings().all()
+    kept = {one.record.id: one for one in _keep(connection, found, with_texts)}
+    primaries: defaultdict[str, list[Kept]] = defaultdict(list)
+    silent_ids = {row["record_id"] for row in sides}
+    for record in found:
+        if record.id not in silent_ids:
+            primaries[record.pair_id].append(kept[record.id])
+    silents: defaultdict[str, list[SilentSide]] = defaultdict(list)
+    for row in sides:
+        silents[row["pair_id"]].append(read_silent_side(row, kept.get(row["record_id"])))
+    return {one: Pair(one, tuple(primaries[one]), tuple(silents[one])) for one in pair_ids}
+
+
+def _keep(connection: Connection, found: Sequence[Record], with_texts: bool) -> list[Kept]:
+    """Return records with their texts, as many as one page carries."""
+    kept = [one for one in found if one.text_state is TextState.KEPT]
+    if not with_texts or not kept:
+        return [Kept(one) for one in found]
+    wanted = _choose_texts(connection, kept)
+    bodies: dict[tuple[str, str], str] = {}
+    for some in _chunks([key for key, is_chosen in wanted.items() if is_chosen]):
+        statement = select(texts.c.pair_id, texts.c.part, texts.c.body).where(
+            ~texts.c.is_blank,
+            or_(*(and_(texts.c.pair_id == pair, texts.c.part == part) for pair, part in some)),
+        )
+        bodies |= {(pair, part): body for pair, part, body in connection.execute(statement)}
+    return [Kept(one, _read_texts(one, wanted, bodies)) for one in found]
+
+
+def _choose_texts(connection: Connection, kept: Iterable[Record]) -> Mapping[tuple[str, str], bool]:
+    """Return the texts that there are of these records, and of each whether it fits the page."""
+    sizes: dict[tuple[str, str], int] = {}
+    for some in _chunks(sorted({one.pair_id for one in kept})):
+        statement = select(texts.c.pair_id, texts.c.part, texts.c.size).where(
+            texts.c.pair_id.in_(some), ~texts.c.is_blank
+        )
+        sizes |= {(pair, part): size for pair, part, size in connection.execute(statement)}
+    chosen: dict[tuple[str, str], bool] = {}
+    room = MOST_TEXT
+    for record in kept:
+        for key in ((record.pair_id, PROMPT), (record.pair_id, record.id)):
+            if key in sizes and key not in chosen:
+                chosen[key] = sizes[key] <= room
+                room -= sizes[key] if chosen[key] else 0
+    return chosen
+
+
+def _read_texts(
+    record: Record,
+    wanted: Mapping[tuple[str, str], bool],
+    bodies: Mapping[tuple[str, str], str],
+) -> Texts:
+    prompt, answer = (record.pair_id, PROMPT), (record.pair_id, record.id)
+    return Texts(
+        _MESSAGES.decode(bodies[prompt]) if prompt in bodies else None,
+        _CHOICES.decode(bodies[answer]) if answer in bodies else None,
+        too_many=not wanted.get(prompt, True) or not wanted.get(answer, True),
+    )
+
+
+T = TypeVar("T")
+
+
+def _chunks(all_of_them: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (all_of_them[start : start + _AT_ONCE] for start in range(0, len(all_of_them), _AT_ONCE))

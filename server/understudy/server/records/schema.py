@@ -1,0 +1,166 @@
+"""The tables, as the newest migration leaves them.
+
+Instants are microseconds since 1970 UTC: SQLite would hand back datetimes without a zone. How
+the tables came to be is `migrations`; a test holds the two equal.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+Whole = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
+NEWEST = "0001"
+
+metadata = MetaData()
+
+# One row for each upstream call.
+records = Table(
+    "records",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pair_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("experiment", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("model_group", Text, nullable=False),
+    Column("deployment", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("served_model", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("upstream_status", Integer, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("latency", Whole, nullable=False),
+    Column("first_token_latency", Whole),
+    Column("prompt_tokens", Whole),
+    Column("completion_tokens", Whole),
+    Column("total_tokens", Whole),
+    Column("token_details", Json),
+    Column("cost_nano_usd", Whole),
+    Column("finish_reason", Text, nullable=False),
+    Column("request_bytes", Whole, nullable=False),
+    Column("response_bytes", Whole, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("effective_fraction", Double),
+    Column("config_revision", Whole, nullable=False),
+    Column("text_state", Text, nullable=False),
+    Column("overridden", Boolean, nullable=False),
+    Column("warnings", Json, nullable=False),
+    Index("records_pair", "pair_id"),
+    Index("records_start", "start_time", "id"),
+    Index("records_latency", "latency", "id"),
+    Index("records_cost", "cost_nano_usd", "id"),
+)
+
+# The words, apart from the figures because they are kept for less time. `part` is `prompt`, or
+# the id of the record whose answer it is. The body is JSON as text: jsonb has no place for a NUL.
+# Blank rows were overwritten where they stand, see `erasing`.
+texts = Table(
+    "texts",
+    metadata,
+    Column("pair_id", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("size", Whole, nullable=False),
+    Column("create_time", Whole, nullable=False),
+    Column("is_blank", Boolean, nullable=False),
+    Index(
+        "texts_create",
+        "create_time",
+        sqlite_where=text("is_blank = 0"),
+        postgresql_where=text("NOT is_blank"),
+    ),
+)
+
+# One row for each silent model that was offered a request. Without an outcome it is under way.
+offers = Table(
+    "offers",
+    metadata,
+    Column("pair_id", Text, primary_key=True),
+    Column("silent_model", Text, primary_key=True),
+    Column("instance_id", Text, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("end_time", Whole),
+    Column("outcome", Text),
+    Column("reason", Text, nullable=False),
+    Column("fraction", Double),
+    Column("record_id", Text),
+    Column("caller", Text, nullable=False),
+    Column("experiment", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("model_group", Text, nullable=False),
+    Column("equal", Boolean),
+    Column("normalized_equal", Boolean),
+    Column("both_json", Boolean),
+    Column("primary_schema_valid", Boolean),
+    Column("silent_schema_valid", Boolean),
+    Column("same_tool_calls", Boolean),
+    Column("primary_length", Whole),
+    Column("silent_length", Whole),
+    Column("similarity", Double),
+    Column("latency_difference", Whole),
+    Column("cost_difference", Whole),
+    Column("length_difference", Whole),
+    Index("offers_start", "start_time", "pair_id", "silent_model"),
+    Index("offers_latency", "latency_difference", "pair_id", "silent_model"),
+    Index("offers_cost", "cost_difference", "pair_id", "silent_model"),
+    Index("offers_length", "length_difference", "pair_id", "silent_model"),
+    Index(
+        "offers_open",
+        "instance_id",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+)
+
+# One row for each silent model that was not offered a request, and why.
+not_mirrored = Table(
+    "not_mirrored",
+    metadata,
+    Column("pair_id", Text, primary_key=True),
+    Column("silent_model", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Index("not_mirrored_start", "start_time"),
+)
+
+# One row for each recorder that ever opened this store. Without an end it is at work, or died.
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", Text, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("heartbeat_time", Whole, nullable=False),
+    Column("end_time", Whole),
+)
+
+# One row for each silent model whose mirroring is paused; the empty name is all of them.
+mirror_pauses = Table(
+    "mirror_pauses",
+    metadata,
+    Column("silent_model", Text, primary_key=True),
+    Column("pause_time", Whole, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+)

@@ -1,0 +1,159 @@
+"""Writes a batch in one transaction. Writing it again, after a failure, changes nothing more."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, or_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
+
+from understudy.server.domain.mirroring import Outcome
+from understudy.server.domain.records import Record
+from understudy.server.records.batch import Batch, OfferRow, TextRow
+from understudy.server.records.engine import writing
+from understudy.server.records.schema import not_mirrored, offers, records, texts
+
+Row = Mapping[str, object]
+
+_CHUNK = 500  # rows handed to the driver at once
+
+# What an end tells of an offer; the rest was said when it was made.
+_END_COLUMNS = (
+    "end_time",
+    "outcome",
+    "reason",
+    "fraction",
+    "record_id",
+    "equal",
+    "normalized_equal",
+    "both_json",
+    "primary_schema_valid",
+    "silent_schema_valid",
+    "same_tool_calls",
+    "primary_length",
+    "silent_length",
+    "similarity",
+    "latency_difference",
+    "cost_difference",
+    "length_difference",
+)
+_COMPARED = _END_COLUMNS[5:14]
+
+
+def write(engine: Engine, batch: Batch, instance_id: str) -> int:
+    """Write a batch; return how many of its rows the store refused for what they hold.
+
+    Raises SQLAlchemyError if the store is away; then nothing was written.
+    """
+    rows = _rows(batch, instance_id)
+    try:
+        with writing(engine) as connection:
+            for table, some in rows:
+                for start in range(0, len(some), _CHUNK):
+                    _insert(connection, table, some[start : start + _CHUNK])
+    except (DataError, IntegrityError):
+        return _write_one_by_one(engine, rows)
+    return 0
+
+
+def _write_one_by_one(engine: Engine, rows: Sequence[tuple[Table, Sequence[Row]]]) -> int:
+    refused = 0
+    with writing(engine) as connection:
+        for table, some in rows:
+            for row in some:
+                try:
+                    with connection.begin_nested():
+                        _insert(connection, table, [row])
+                except (DataError, IntegrityError):
+                    refused += 1
+    return refused
+
+
+def _rows(batch: Batch, instance_id: str) -> list[tuple[Table, Sequence[Row]]]:
+    return [
+        (records, [_record_row(one) for one in batch.records.values()]),
+        (texts, [_text_row(one) for one in batch.texts]),
+        (offers, [_offer_row(one, instance_id) for one in batch.offers.values()]),
+        (not_mirrored, [msgspec.structs.asdict(one) for one in batch.not_mirrored]),
+    ]
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    # Two statements of one meaning and of unrelated types.
+    insert: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(table)
+    )
+    if table is not offers:
+        connection.execute(insert.on_conflict_do_nothing(), rows)
+        return
+    is_open = or_(offers.c.outcome.is_(None), offers.c.outcome == Outcome.LOST.value)
+    upsert = insert.on_conflict_do_update(
+        index_elements=["pair_id", "silent_model"],
+        set_={name: insert.excluded[name] for name in _END_COLUMNS},
+        # An end is final; but one that others took for lost may still come.
+        where=insert.excluded.outcome.is_not(None) & is_open,
+    )
+    connection.execute(upsert, rows)
+
+
+def _record_row(record: Record) -> Row:
+    usage = record.usage
+    details = {
+        name: msgspec.structs.asdict(part)
+        for name in ("prompt_tokens_details", "completion_tokens_details")
+        if (part := getattr(usage, name, None)) is not None
+    }
+    return {
+        "id": record.id,
+        "pair_id": record.pair_id,
+        "role": record.role.value,
+        "request_id": record.request_id,
+        "caller": record.caller,
+        "metadata": dict(record.metadata),
+        "experiment": record.experiment,
+        "variant": record.variant,
+        "model_group": record.group,
+        "deployment": record.deployment,
+        "provider": record.provider,
+        "model": record.model,
+        "served_model": record.served_model,
+        "attempt": record.attempt,
+        "reason": record.reason,
+        "upstream_status": record.upstream_status,
+        "start_time": record.started,
+        "latency": record.latency,
+        "first_token_latency": record.first_token,
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "total_tokens": usage.total_tokens if usage else None,
+        "token_details": details,
+        "cost_nano_usd": record.cost,
+        "finish_reason": record.finish_reason,
+        "request_bytes": record.request_bytes,
+        "response_bytes": record.response_bytes,
+        "streamed": record.streamed,
+        "effective_fraction": record.effective_fraction,
+        "config_revision": record.revision,
+        "text_state": record.text_state.value,
+        "overridden": record.overridden,
+        "warnings": [msgspec.structs.asdict(one) for one in record.warnings],
+    }
+
+
+def _text_row(text: TextRow) -> Row:
+    return {**msgspec.structs.asdict(text), "size": len(text.body), "is_blank": False}
+
+
+def _offer_row(offer: OfferRow, instance_id: str) -> Row:
+    compared = offer.comparison
+    row = msgspec.structs.asdict(offer)
+    del row["comparison"]
+    return {
+        **row,
+        "outcome": offer.outcome.value if offer.outcome else None,
+        "instance_id": instance_id,
+        **{name: getattr(compared, name, None) for name in _COMPARED},
+        "cost_difference": None,
+    }
