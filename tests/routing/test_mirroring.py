@@ -38,7 +38,8 @@ def test_a_silent_model_is_offered_beside_the_first_attempt() -> None:
     found = plan(snapshot(PRIMARY, elsewhere(SILENT)))
 
     assert [one.silent_model for one in found.beside] == ["silent"]
-    assert found.after == found.passed_over == ()
+    assert found.after == ()
+    assert found.passed_over == ()
 
 
 def test_after_primary_lets_it_wait_for_the_answer() -> None:
@@ -80,7 +81,8 @@ def test_a_prompt_that_may_not_be_mirrored_is_passed_over(
     found = plan(snapshot(PRIMARY, SILENT), request=request_)
 
     assert [(one.offered, one.reason) for one in found.passed_over] == [(False, reason)]
-    assert found.beside == found.after == ()
+    assert found.beside == ()
+    assert found.after == ()
 
 
 def test_a_silent_group_that_serves_nothing_is_passed_over() -> None:
