@@ -154,7 +154,15 @@ REFUSED = {
     "a stream open": """
         stream = client.completion("m", HI, stream=True)
         next(stream)
-        forked = in_child(refused)
+        def child():
+            refused()
+            try:
+                next(stream)
+            except client.Unavailable:
+                stream.close()
+            else:
+                raise AssertionError
+        forked = in_child(child)
         assert len(list(stream)) == 1
     """,
     "a call in another thread": """

@@ -106,6 +106,11 @@ def test_an_argument_that_comes_to_nothing_is_warned_of_once_by_its_name() -> No
     assert told[0].filename == __file__
 
 
+def test_a_fallback_from_nowhere_is_warned_of() -> None:
+    with pytest.warns(IgnoredArgumentWarning, match=r"fallbacks\.n: no model group is named 'n'"):
+        Router([group()], fallbacks=[{"n": ["m"]}])
+
+
 class Strategy(StrEnum):
     SHUFFLE = "simple-shuffle"
 

@@ -102,7 +102,8 @@ router = Router(
      group("silent", "openai/{mode}", "{silent}/v1")],
     understudy={{"server": {{"drain": {{"grace": "{grace}"}}}}, "state_dir": "{folder}"}},
 )
-print(router.completion("primary", [{{"role": "user", "content": "hi"}}]).choices[0].message.content)
+answer = router.completion("primary", [{{"role": "user", "content": "hi"}}])
+print(answer.choices[0].message.content)
 """
 
 
@@ -146,8 +147,9 @@ def test_a_script_that_ends_waits_no_longer_than_the_grace(
     assert "STOPPING" in outcomes(tmp_path)
 
 
+@pytest.mark.parametrize("leave", ["os._exit(0)", "sys.exit(0)"])
 def test_a_fork_beside_silent_calls_harms_neither_process(
-    stub: FaultStub, silent: FaultStub, tmp_path: Path
+    stub: FaultStub, silent: FaultStub, tmp_path: Path, leave: str
 ) -> None:
     run_and_exit(
         stub,
@@ -155,11 +157,11 @@ def test_a_fork_beside_silent_calls_harms_neither_process(
         tmp_path,
         "slow-300ms",
         "10s",
-        """
-import os
+        f"""
+import os, sys
 child = os.fork()
 if not child:
-    os._exit(0)
+    {leave}
 assert os.waitpid(child, 0)[1] == 0
 """,
     )

@@ -1,4 +1,4 @@
-"""The snippets of LiteLLM's documentation run as they are, one import and the environment changed."""
+"""The snippets of LiteLLM's documentation run with one import and the environment changed."""
 
 import json
 

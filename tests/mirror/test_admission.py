@@ -1,7 +1,8 @@
 """Quotas, money and health, as they stop copies, on a clock of the test's own and on sockets."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -12,6 +13,7 @@ from understudy.server.errors import Reason
 from understudy.server.mirror import Circuit, Shed
 from understudy.server.mirror.budget import ASSUMED_COST, NANO, Budget, assume_cost
 from understudy.server.mirror.headroom import Headroom
+from understudy.server.ports import Exchange, HttpRequest, Upstream
 
 from ..stub.dead_ends import refusing_port
 from ..stub.faultstub import FaultStub
@@ -213,6 +215,51 @@ async def test_a_silent_model_that_asks_to_wait_is_waited_for() -> None:
             await notes.wait_for(number)
     assert stub.count == 1
     assert notes.reasons == {Reason.UPSTREAM_RATE_LIMITED: 1, Shed.QUOTA: 2}
+
+
+class Bucket:
+    """An upstream whose replies all draw on one quota, and say what is left of it."""
+
+    def __init__(self, total: int) -> None:
+        self.total = self.left = total
+        self.status = 200
+        self.headers: Mapping[str, str] = {}
+
+    @asynccontextmanager
+    async def exchange(
+        self, request: HttpRequest, deadline: float, silence: float | None = None
+    ) -> AsyncGenerator[Exchange]:
+        """Answer."""
+        self.left -= 1
+        self.headers = limits(str(self.left), str(self.total))
+        yield self
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield a whole answer."""
+        yield b'{"choices":[{"message":{"role":"assistant","content":"Hello."}}]}'
+
+    def hurry(self) -> None:
+        """Nothing to hurry."""
+
+
+@pytest.mark.asyncio
+async def test_mirrors_leave_the_last_fifth_of_a_shared_bucket() -> None:
+    """M-26: the silent model's own replies tell."""
+    notes, bucket = Notes(), Bucket(60)
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Upstream]:
+        yield bucket
+
+    async with mirroring(notes, upstream=opened) as mirror:
+        goal = target(_ORIGIN)
+        for number in range(1, 101):
+            one = offer(goal)
+            mirror.offer(one)
+            mirror.settle(answered(one))
+            await notes.wait_for(number)
+    assert bucket.left == 11
+    assert notes.reasons == {"": 49, Shed.QUOTA: 51}
 
 
 @pytest.mark.asyncio

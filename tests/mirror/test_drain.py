@@ -39,6 +39,17 @@ async def test_calls_under_way_end_within_the_grace_and_no_later_than_they_do() 
     assert notes.outcomes == {Outcome.PAIRED: 20}
 
 
+async def test_what_waits_may_be_sent_within_the_grace_though_other_threads_are_done() -> None:
+    notes = Notes()
+    settings = MirrorSettings(threads=8, max_in_flight=1)
+    async with FaultStub() as stub, mirroring(notes, settings, grace=5) as mirror:
+        for _ in range(6):
+            one = offer(target(stub, "slow-50ms"))
+            mirror.offer(one)
+            mirror.settle(answered(one))
+    assert notes.outcomes == {Outcome.PAIRED: 6}
+
+
 async def test_hung_calls_are_cancelled_after_the_grace() -> None:
     """M-18: sockets closed, everything counted, and no thread left."""
     notes = Notes()
@@ -112,11 +123,18 @@ async def test_offers_during_the_drain_are_each_counted_once() -> None:
     assert len(notes.ends) == offered
 
 
-async def test_an_upstream_that_cannot_be_opened_is_told_at_the_start() -> None:
+@pytest.mark.parametrize("opens", [0, 1])
+async def test_an_upstream_that_cannot_be_opened_is_told_at_the_start(opens: int) -> None:
+    """Nor is a thread left whose own upstream could be."""
+    tickets = [True] * opens
+
     @asynccontextmanager
     async def broken() -> AsyncGenerator[Upstream]:
-        raise ConfigError(["understudy.egress.ca_file: no such file"])
-        yield  # pragma: no cover
+        if not tickets:
+            raise ConfigError(["understudy.egress.ca_file: no such file"])
+        tickets.pop()
+        async with open_http()() as upstream:
+            yield upstream
 
     before = threading.active_count()
     mirror = ThreadedMirror(MirrorSettings(), dialect=dialect, upstream=broken, journal=Notes())

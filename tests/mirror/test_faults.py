@@ -131,6 +131,7 @@ async def test_hostile_bodies_do_not_hold_up_the_service(mode: str) -> None:
             for _ in range(4):
                 mirror.offer(offer(target(url, mode)))
             await notes.wait_for(4)
+            await eventually(lambda: len(delays) > 10)
             heart.cancel()
 
     # The budget is 5 ms; the bound leaves room for a busy machine.

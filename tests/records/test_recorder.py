@@ -1,10 +1,13 @@
 """What the journal is told ends up in the store, whichever database it is."""
 
+from msgspec import structs
+
+from understudy.server.domain.completion import Completion, Usage
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.record_queries import Query
 from understudy.server.domain.records import Role, TextState
 from understudy.server.errors import Reason
-from understudy.server.events import CallEnded, CallStarted
+from understudy.server.events import AttemptEnded, CallEnded, CallStarted
 
 from ..stub.eventually import eventually_sync
 from .stores import Store
@@ -118,3 +121,35 @@ def test_pauses_outlive_the_process(store: Store) -> None:
         (pause,) = records.switches.load()
 
     assert (pause.silent_model, pause.actor, pause.cause) == ("gpt-4", "bob", "still too dear")
+
+
+def test_a_row_that_no_store_takes_does_not_keep_the_others_out(store: Store) -> None:
+    huge = Completion((), usage=Usage(10**30, 1, 1))
+    with store.open() as records:
+        for event in (*answered("good-1"), *answered("bad"), *answered("good-2")):
+            is_bad = isinstance(event, AttemptEnded) and event.pair_id == "bad"
+            records.recorder.note(structs.replace(event, completion=huge) if is_bad else event)
+        eventually_sync(lambda: records.recorder.figures.dropped == 1)
+        found = records.reader.list_records(Query(), with_texts=False)
+
+        assert {one.record.pair_id for one, _ in found.items} == {"good-1", "good-2"}
+        assert records.recorder.figures.away == ""
+
+
+def test_an_event_that_nobody_understands_is_counted(sqlite_store: Store) -> None:
+    with sqlite_store.open() as records:
+        records.recorder.note(CallStarted("p", 1.0, None, 1))  # type: ignore[arg-type]
+        for event in answered(new_pair_id()):
+            records.recorder.note(event)
+        eventually_sync(lambda: records.recorder.figures.written == 1)
+
+        assert records.recorder.figures.dropped == 1
+
+
+def test_events_after_the_end_are_counted(sqlite_store: Store) -> None:
+    with sqlite_store.open() as records:
+        pass
+    for event in answered(new_pair_id()):
+        records.recorder.note(event)
+
+    assert records.recorder.figures.dropped == 4

@@ -25,7 +25,14 @@ VIEWER = (("authorization", "Bearer viewer-key"),)
 
 @asynccontextmanager
 async def serving(records: Records) -> AsyncGenerator["record_pb2_grpc.RecordServiceAsyncStub"]:
-    """Serve records to a viewer and a reader."""
+    """Serve records to a viewer and a reader, and return a stub."""
+    async with listening(records) as target, grpc.aio.insecure_channel(target) as channel:
+        yield record_pb2_grpc.RecordServiceStub(channel)
+
+
+@asynccontextmanager
+async def listening(records: Records) -> AsyncGenerator[str]:
+    """Serve records to a viewer and a reader, and return where."""
     keys = [
         ApiKey(sha256(f"{role}-key".encode()).hexdigest(), Identity.of(role, frozenset({role})))
         for role in (Role.VIEWER, Role.READER)
@@ -36,8 +43,7 @@ async def serving(records: Records) -> AsyncGenerator["record_pb2_grpc.RecordSer
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield record_pb2_grpc.RecordServiceStub(channel)
+        yield f"127.0.0.1:{port}"
     finally:
         await server.stop(None)
 

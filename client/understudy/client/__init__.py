@@ -17,6 +17,9 @@ Messages and tools are dicts in OpenAI's shape or messages of `understudy.v1`; a
 of `understudy.v1`, and `to_dict` gives them OpenAI's shape. Every failure is an `UnderstudyError`
 with a `reason`: `errors` draws the tree.
 
+Clients may be used by any number of threads and event loops. A process may fork between calls, and
+both sides may go on; a child forked in the middle of a call is told so by an error.
+
 This module is the only public door; it needs grpcio and protobuf, and nothing of the server.
 """
 

@@ -68,12 +68,15 @@ class AsyncStream(AsyncIterator[Piece]):
         return self
 
     async def __anext__(self) -> Piece:
-        await self._open()
+        if self._open_call is not None:
+            await self._open()
         if self._first is not None:
             piece, self._first = self._first, None
             return piece
         if self._opened is None:
             raise StopAsyncIteration
+        if self._opened.generation != forking.generation():
+            forking.check()
         try:
             found = await self._opened.call.read()
         except grpc.RpcError as error:

@@ -78,11 +78,16 @@ def leave_alone(inherited: object) -> None:
     _inherited.append(inherited)
 
 
+def check() -> None:
+    """Raise Unavailable if gRPC cannot be used here."""
+    if _state.fault:
+        raise Unavailable(Failure(reason=FORKED, message=_state.fault, code="UNAVAILABLE"))
+
+
 def begin() -> object:
-    """Note that a call begins; return what `end` wants. Raises where gRPC is unusable."""
-    with _state.lock:  # not between the check before a fork and the fork
-        if _state.fault:
-            raise Unavailable(Failure(reason=FORKED, message=_state.fault, code="UNAVAILABLE"))
+    """Note that a call begins; return what `end` wants. Raises as `check`."""
+    with _state.lock:  # not between the look before a fork and the fork
+        check()
         token = object()
         _state.under_way.add(token)
         return token
@@ -116,11 +121,11 @@ def _find_fault() -> str:
             "this process was forked from one that had used gRPC, whose fork support is switched "
             "off; unset GRPC_ENABLE_FORK_SUPPORT"
         )
-    rested = {holder.rest() for holder in _holders} if not _state.under_way else {False}
-    if False in rested:
+    if _state.under_way or False in {holder.rest() for holder in _holders}:
         return (
-            "this process was forked while its parent had calls under way, which gRPC does not "
-            "survive; fork before the first call or between calls, or spawn"
+            "this process was forked while its parent had calls under way, or an event loop "
+            "connected in another thread, which gRPC does not survive; fork before the first "
+            "call or between calls, or spawn"
         )
     return ""
 

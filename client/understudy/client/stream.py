@@ -48,17 +48,18 @@ class Stream(Iterator[Piece]):
         if self._first is not None:
             piece, self._first = self._first, None
             return piece
-        if self._generation != forking.generation():
-            self.close()
         if self._call is None:
             raise StopIteration
+        if self._generation != forking.generation():
+            forking.check()
         try:
             return next(self._call)
         except StopIteration:
             self._end()
             raise
         except grpc.RpcError as error:
-            self._end()
+            if self._end() is None:  # by `close` in another thread
+                raise StopIteration from None
             raise self._tell(error) from error
 
     def close(self) -> None:

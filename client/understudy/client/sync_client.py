@@ -12,7 +12,7 @@ from typing import Literal, Self, TypeVar, Unpack, overload
 import grpc
 
 from understudy.client import forking
-from understudy.client.errors import NO_SERVER
+from understudy.client.errors import NO_SERVER, UnderstudyError
 from understudy.client.lines import Line, ProcessLines
 from understudy.client.parameters import CallParameters, MessageInput, Parameters
 from understudy.client.requests import name_split
@@ -226,14 +226,13 @@ class Client:
     def _open_stream(
         self, line: Line, request: CreateCompletionRequest, left: float, timeout: float
     ) -> Stream:
-        terms = self._terms
-        call = line.stub.StreamCompletion(request, timeout=left, metadata=terms.metadata)
+        call = line.stub.StreamCompletion(request, timeout=left, metadata=self._terms.metadata)
         try:
             first = next(call, None)
         except BaseException:
             call.cancel()
             raise
-        return Stream(call, first, lambda error: terms.tell(error, timeout))
+        return Stream(call, first, lambda error: self._tell(error, timeout))
 
     def _repeat(self, timeout: float, attempt: Callable[[Line, float], T]) -> T:
         """Make attempts until one succeeds or its error is final."""
@@ -243,7 +242,7 @@ class Client:
                 with forking.under_way():
                     return attempt(self._lines.line(), patience.remaining())
             except grpc.RpcError as error:
-                told = tell_closed() if self._lines.closed else self._terms.tell(error, timeout)
+                told = self._tell(error, timeout)
                 if told.reason == NO_SERVER:
                     self._lines.forget()
                 wait = patience.wait_after(told)
@@ -253,3 +252,8 @@ class Client:
                     finally:
                         del told  # or the error and this frame would keep each other, and the call
             time.sleep(wait)
+
+    def _tell(self, error: grpc.RpcError, timeout: float) -> UnderstudyError:
+        if self._lines.closed and error.code() is grpc.StatusCode.CANCELLED:
+            return tell_closed()
+        return self._terms.tell(error, timeout)

@@ -118,6 +118,9 @@ async def running_engine(config: Config) -> AsyncGenerator[Engine]:
                 connect_timeout=_SILENT_CONNECT,
             ),
             journal=journal,
+            # Of the same kind as ours: after uvloop has run, a child that forks may crash as it
+            # leaves, so the in-process router, whose callers may fork, brings asyncio's own.
+            new_loop=type(asyncio.get_running_loop()),
         )
         stack.push_async_callback(mirror.drain, 0.0)
         if records is not None:

@@ -1,6 +1,7 @@
 """Marks the words in which two texts differ: by style on a terminal, else by brackets."""
 
 import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from rich.text import Text
@@ -18,17 +19,26 @@ def mark_differences(left: str, right: str, *, styled: bool) -> tuple[Text, Text
         return Text(left), Text(right)
     marked = Text(), Text()
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    for tag, begin, end, its_begin, its_end in matcher.get_opcodes():
-        is_same = tag == "equal"
-        _append(marked[0], "".join(ours[begin:end]), "" if is_same else _LEFT, "[-{}-]", styled)
-        _append(
-            marked[1],
-            "".join(theirs[its_begin:its_end]),
-            "" if is_same else _RIGHT,
-            "{{+{}+}}",
-            styled,
-        )
+    for is_same, mine, its in _join(
+        (tag == "equal", "".join(ours[a:b]), "".join(theirs[c:d]))
+        for tag, a, b, c, d in matcher.get_opcodes()
+    ):
+        _append(marked[0], mine, "" if is_same else _LEFT, "[-{}-]", styled)
+        _append(marked[1], its, "" if is_same else _RIGHT, "{{+{}+}}", styled)
     return marked
+
+
+def _join(pieces: Iterable[tuple[bool, str, str]]) -> list[tuple[bool, str, str]]:
+    """Return pieces without those that share nothing but a blank between two differences."""
+    joined: list[tuple[bool, str, str]] = []
+    for is_same, mine, its in pieces:
+        differs = not is_same or (bool(joined) and mine.isspace())
+        if differs and joined and not joined[-1][0]:
+            _, before, its_before = joined.pop()
+            joined.append((False, before + mine, its_before + its))
+        else:
+            joined.append((is_same, mine, its))
+    return joined
 
 
 def _append(text: Text, piece: str, style: str, brackets: str, styled: bool) -> None:

@@ -1,7 +1,8 @@
 """`understudy records`: the upstream calls of a running service, newest first."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import click
 from google.protobuf import json_format
@@ -17,6 +18,16 @@ from understudy.v1 import record_pb2, record_pb2_grpc
 LARGEST_PAGE = 1000
 
 _OUTCOMES = {0: ("ok", "green"), 1: ("cancelled", "yellow")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table. Names are Text, or brackets in them would be taken for markup."""
+
+    name: str
+    cells: Sequence[str | Text]
+    is_figure: bool = False
+    least_width: int = 0  # of the terminal
 
 
 @click.command()
@@ -53,7 +64,7 @@ def records(
     if not found:
         console.print("No records yet." if not text else "No records match.", style="dim")
         return
-    console.print(_table(found))
+    console.print(_table(found, console.width))
 
 
 def _fetch(
@@ -70,32 +81,41 @@ def _fetch(
             return
 
 
-def _table(found: list[record_pb2.Record]) -> Table:
+def _table(found: list[record_pb2.Record], width: int) -> Table:
+    """Return records as a table; a column that nobody fills, or has room for, is left out."""
+    columns = [
+        _Column("time", [instant(one.start_time) for one in found]),
+        _Column("role", [_role(one) for one in found]),
+        _Column("model group", [Text(harmless(one.model_group)) for one in found]),
+        _Column("deployment", [Text(harmless(one.deployment)) for one in found], least_width=140),
+        _Column("outcome", [_outcome(one) for one in found]),
+        _Column("latency", [span(seconds(one.latency)) for one in found], is_figure=True),
+        _Column("first token", [_first_token(one) for one in found], is_figure=True),
+        _Column("tokens", [_tokens(one) for one in found], is_figure=True),
+        _Column("cost", [cost(one) for one in found], is_figure=True),
+        _Column("pair", [Text(one.pair_id, "dim") for one in found]),
+    ]
+    shown = [one for one in columns if any(one.cells) and width >= one.least_width]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("time", "role", "model group", "deployment"):
-        table.add_column(name, overflow="fold")
-    table.add_column("outcome", overflow="fold")
-    for name in ("latency", "first token", "tokens"):
-        table.add_column(name, justify="right", no_wrap=True)
-    has_costs = any(cost(one) for one in found)
-    if has_costs:
-        table.add_column("cost", justify="right", no_wrap=True)
-    table.add_column("pair", style="dim", overflow="fold", min_width=12)
-    for one in found:
-        first = seconds(one.first_token_latency)
-        table.add_row(
-            instant(one.start_time),
-            _role(one),
-            harmless(one.model_group),
-            harmless(one.deployment),
-            _outcome(one),
-            span(seconds(one.latency)),
-            span(first) if one.HasField("first_token_latency") else "",
-            str(one.usage.total_tokens) if one.HasField("usage") else "",
-            *([cost(one)] if has_costs else []),
-            one.pair_id,
+    for column in shown:
+        table.add_column(
+            column.name,
+            justify="right" if column.is_figure else "left",
+            no_wrap=column.is_figure or column.name in ("time", "role"),
+            overflow="fold",
         )
+    for cells in zip(*(one.cells for one in shown), strict=True):
+        table.add_row(*cells)
     return table
+
+
+def _first_token(record: record_pb2.Record) -> str:
+    is_known = record.HasField("first_token_latency")
+    return span(seconds(record.first_token_latency)) if is_known else ""
+
+
+def _tokens(record: record_pb2.Record) -> str:
+    return str(record.usage.total_tokens) if record.HasField("usage") else ""
 
 
 def _role(record: record_pb2.Record) -> Text:

@@ -22,8 +22,10 @@ def harmless(text: str) -> str:
 
 
 def instant(stamp: Timestamp) -> str:
-    """Return an instant in this machine's time zone."""
-    return stamp.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Return an instant in this machine's time zone; the day only where it is not today."""
+    local = stamp.ToDatetime(UTC).astimezone()
+    is_today = local.date() == datetime.now(local.tzinfo).date()
+    return local.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
 
 
 def seconds(duration: Duration) -> float:

@@ -33,7 +33,7 @@ def _unusable(members: list[DeploymentReport]) -> list[str]:
     return [
         f"model group {one.group!r}: deployment {one.id!r} ({one.provider or '?'}/{one.model}) has "
         f"{one.share:.0%} of the calls and cannot be asked: {one.unusable}; mend it, give it the "
-        "weight 0, or start with --allow-unusable"
+        "weight 0, or allow unusable deployments (--allow-unusable)"
         for one in members
         if not one.usable and one.share > 0
     ]

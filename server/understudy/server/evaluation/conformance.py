@@ -6,11 +6,12 @@ for a billion steps.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NoReturn, TypeAlias, cast
 
 import msgspec
-from jsonschema_rs import ReferencingError, RegexOptions, ValidationError, Validator, validator_for
+from jsonschema_rs import ReferencingError, RegexOptions, ValidationError, validator_for
 
 MOST_JSON = 256 << 10  # characters of a text that are looked at
 _MOST_SCHEMA = 64 << 10  # bytes
@@ -50,7 +51,7 @@ def conforms(text: str, schema: bytes) -> bool | None:
     if checked is None or checked[1] * len(text) > _MOST_STEPS:
         return None
     try:
-        return checked[0].is_valid(_VALUES.decode(text))
+        return checked[0](_VALUES.decode(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     except ValueError:  # nested more deeply than the validator follows
@@ -58,7 +59,7 @@ def conforms(text: str, schema: bytes) -> bool | None:
 
 
 @lru_cache(maxsize=64)
-def _read(schema: bytes) -> tuple[Validator, int] | None:
+def _read(schema: bytes) -> tuple[Callable[[_Json], bool], int] | None:
     """Return what checks a schema, and how many parts it has once all references are followed."""
     if len(schema) > _MOST_SCHEMA:
         return None
@@ -72,7 +73,7 @@ def _read(schema: bytes) -> tuple[Validator, int] | None:
         return None
     except (ValidationError, ReferencingError, ValueError):  # it is no schema
         return None
-    return validator, parts
+    return validator.is_valid, parts
 
 
 def _refuse(uri: str) -> NoReturn:

@@ -82,7 +82,8 @@ class Background:
     def stop(self, *, mute: bool = False) -> None:
         """Have the calls cancelled, the engine and the thread ended. Returns at once.
 
-        What is being played to silent models has the time of a drain to end. With `mute` nobody hears of it any more: those who wait go on waiting.
+        What is being played to silent models has the time of a drain to end. With `mute` nobody
+        hears of it any more: those who wait go on waiting.
         """
         with self._lock:
             self._mute = self._mute or mute

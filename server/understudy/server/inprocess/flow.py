@@ -1,4 +1,6 @@
-"""Hands pieces from the engine's loop to a caller who takes them at leisure, a bounded number ahead.
+"""Hands pieces from the engine's loop to a caller who takes them at leisure.
+
+A bounded number waits for the caller; then the model waits.
 
 Everything here happens on the engine's loop, so nothing is locked; a caller elsewhere has `take`
 called there, with a future to wait for.

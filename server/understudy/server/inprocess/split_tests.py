@@ -157,7 +157,7 @@ def acompletion_with_split_tests(
     stream: bool = False,
     **parameters: Unpack[CallParameters],
 ) -> Coroutine[object, None, CreateCompletionResponse] | AsyncStream:
-    """Answer a prompt as `completion_with_split_tests` does: `await` this, or `async for` over it."""
+    """Answer a prompt as `completion_with_split_tests`: `await` this, or `async for` over it."""
     _check_target(models, use_client, override_client, id)
     router = _find_router(models)
     return router.acompletion(None, messages, stream=stream, models=models, **parameters)

@@ -80,6 +80,7 @@ class ThreadedMirror:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         price: Callable[[Deployment], int] = assume_cost,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = new_loop,
     ) -> None:
         self._settings = settings
         self._journal = journal

@@ -86,12 +86,11 @@ class Stage:
     def stop(self, grace: float) -> None:
         """End as soon as nothing is under way, and after the grace at the latest."""
         self._stopping = True
-        self._loop.call_later(grace, self._over.set)
+        self._loop.call_later(grace, self._give_up)
         self._end_if_idle()
 
     async def close(self) -> None:
-        """End all that is still under way, and send nothing more, nor let other stages do so."""
-        self._shared.admission.is_over = True
+        """End all that is still under way."""
         for copy in self._waiting.take_all():
             self._shed(copy, Shed.STOPPING)
         for copy, task in self._tasks.items():
@@ -241,6 +240,12 @@ class Stage:
     def _tidy(self) -> None:
         self._note(*self._joiner.expire(self._shared.clock()))
         self._loop.call_later(_TIDY, self._tidy)
+
+    def _give_up(self) -> None:
+        # A seat that one stage frees by cancelling must not be taken by another that has not yet
+        # heard that the grace is over.
+        self._shared.admission.is_over = True
+        self._over.set()
 
     def _end_if_idle(self) -> None:
         if self._stopping and not (self._waiting or self._tasks or self._joiner):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from understudy.server.events import CallEvent
 from understudy.server.records.batch import Batch
@@ -31,6 +30,7 @@ FOLD_EVERY: Final = 0.05  # seconds; until then an event keeps its prompt in mem
 FOLDED_AT_ONCE: Final = 64  # events, after which the serving thread has its turn
 SWEEP_EVERY: Final = 15.0  # seconds
 RETAIN_EVERY: Final = 60.0  # seconds
+RETAIN_FOR: Final = 0.2  # seconds at a time
 AWAY_WAIT: Final = 2.0  # seconds between tries while the store is away
 
 
@@ -190,9 +190,11 @@ class Recorder:
 
     def _retain(self, now: float) -> None:
         try:
-            if self._retention.step(self._epoch()):
-                self._clocks.retain.due = now  # a step with each flush, until all is done
-        except SQLAlchemyError as error:
+            while self._retention.step(self._epoch()):
+                if time.monotonic() - now > RETAIN_FOR:
+                    self._clocks.retain.due = now  # a little with each flush, until all is done
+                    return
+        except Exception as error:  # noqa: BLE001 - what cannot be deleted must not end records
             _LOG.warning("old records could not be deleted: %s", explain(error))
 
     def _write(self) -> None:

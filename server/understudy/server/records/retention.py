@@ -107,7 +107,7 @@ def _used_bytes(connection: Connection) -> int:
         )
         return int((pages - free) * size)
     # What PostgreSQL's files hold says little: they do not shrink.
-    used = connection.scalar(select(func.coalesce(func.sum(texts.c.size), 0))) or 0
+    used = int(connection.scalar(select(func.sum(texts.c.size))) or 0)
     for table, width in _ROW_BYTES:
         # An estimate: to count many millions would take longer than anybody should wait.
         rows = connection.scalar(
@@ -115,7 +115,7 @@ def _used_bytes(connection: Connection) -> int:
             {"name": table.name},
         )
         used += width * max(0, int(rows or 0))
-    return int(used)
+    return used
 
 
 def _oldest(connection: Connection, excess: float) -> int | None:
@@ -132,7 +132,7 @@ def _oldest(connection: Connection, excess: float) -> int | None:
     oldest = select(records.c.start_time, words).order_by(records.c.start_time).limit(STEP // 4)
     for start, size in connection.execute(oldest):
         cutoff = start + 1
-        excess -= _ROW_BYTES[0][1] + size
+        excess -= _ROW_BYTES[0][1] + int(size)
         if excess <= 0:
             break
     return cutoff

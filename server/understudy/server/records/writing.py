@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import Record
@@ -43,7 +43,7 @@ _COMPARED = _END_COLUMNS[5:14]
 def write(engine: Engine, batch: Batch, instance_id: str) -> int:
     """Write a batch; return how many of its rows the store refused for what they hold.
 
-    Raises SQLAlchemyError if the store is away; then nothing was written.
+    Raises SQLAlchemyError or OSError if the store is away; then nothing was written.
     """
     rows = _rows(batch, instance_id)
     try:
@@ -51,12 +51,15 @@ def write(engine: Engine, batch: Batch, instance_id: str) -> int:
             for table, some in rows:
                 for start in range(0, len(some), _CHUNK):
                     _insert(connection, table, some[start : start + _CHUNK])
-    except (DataError, IntegrityError):
+    except Exception as error:
+        if _is_away(error):
+            raise
         return _write_one_by_one(engine, rows)
     return 0
 
 
 def _write_one_by_one(engine: Engine, rows: Sequence[tuple[Table, Sequence[Row]]]) -> int:
+    """Write all rows but those that cannot be: one of them must not keep the others out."""
     refused = 0
     with writing(engine) as connection:
         for table, some in rows:
@@ -64,9 +67,18 @@ def _write_one_by_one(engine: Engine, rows: Sequence[tuple[Table, Sequence[Row]]
                 try:
                     with connection.begin_nested():
                         _insert(connection, table, [row])
-                except (DataError, IntegrityError):
+                except Exception as error:
+                    if _is_away(error):
+                        raise
                     refused += 1
     return refused
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether it is the store that fails, and not a row: then any row would."""
+    if isinstance(error, DataError | IntegrityError | ProgrammingError):
+        return False
+    return isinstance(error, DBAPIError | TimeoutError | OSError)
 
 
 def _rows(batch: Batch, instance_id: str) -> list[tuple[Table, Sequence[Row]]]:
