@@ -165,3 +165,27 @@ def fail(
     context.set_trailing_metadata(trailers)
     context.abort(code, message)
     raise AssertionError("abort raises")
+
+
+def hold_calls(service: Scripted) -> None:
+    """Make the model "wait" answer only after "go", and "count" say how many calls there were."""
+    going = threading.Event()
+    started = threading.Event()
+
+    def answer(request: CreateCompletionRequest, context: Context) -> CreateCompletionResponse:
+        match request.model:
+            case "wait":
+                started.set()
+                going.wait(30)
+            case "go":
+                going.set()
+            case "count":
+                content = "2" if started.is_set() else "1"
+                return CreateCompletionResponse(
+                    choices=[Choice(message=ChatMessage(content=content))]
+                )
+            case _:
+                pass
+        return echo(request, context)
+
+    service.unary = answer

@@ -1,4 +1,4 @@
-"""What callers write becomes the request, whole; what has no place in one is refused."""
+"""The parameters of a call become the fields of a request, whole."""
 
 import json
 from collections.abc import Mapping
@@ -7,111 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.client.parameters import MessageInput
 from understudy.client.requests import build_request, name_split
 from understudy.v1.chat_pb2 import (
-    ChatMessage,
-    ContentPart,
-    FunctionCall,
     FunctionDefinition,
-    ImageUrl,
-    InputAudio,
-    InputFile,
     JsonSchema,
     ResponseFormat,
     Tool,
-    ToolCall,
     ToolChoice,
 )
 from understudy.v1.completion_pb2 import CreateCompletionRequest as Request
-
-USER = ChatMessage(role="user", content="hi")
-
-MESSAGES: dict[str, tuple[Mapping[str, object], ChatMessage]] = {
-    "text": ({"role": "user", "content": "hi"}, USER),
-    "empty text": ({"role": "user", "content": ""}, ChatMessage(role="user", content="")),
-    "no content": ({"role": "assistant", "content": None}, ChatMessage(role="assistant")),
-    "parts": (
-        {
-            "role": "user",
-            "content": [
-                {"type": "text", "text": "see", "cache_control": {"type": "ephemeral"}},
-                {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
-                {"type": "image_url", "image_url": "https://x/z.png"},
-                {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
-                {"type": "file", "file": {"file_id": "f1"}},
-                {"type": "refusal", "refusal": "no"},
-                {"type": "video_url", "video_url": {"url": "https://x/v.mp4"}},
-                ContentPart(type="text", text="proto"),
-            ],
-        },
-        ChatMessage(
-            role="user",
-            content_parts=[
-                ContentPart(
-                    type="text", text="see", extra_json='{"cache_control":{"type":"ephemeral"}}'
-                ),
-                ContentPart(
-                    type="image_url", image_url=ImageUrl(url="https://x/y.png", detail="low")
-                ),
-                ContentPart(type="image_url", image_url=ImageUrl(url="https://x/z.png")),
-                ContentPart(type="input_audio", input_audio=InputAudio(data="AA==", format="wav")),
-                ContentPart(type="file", file=InputFile(file_id="f1")),
-                ContentPart(type="refusal", refusal="no"),
-                ContentPart(type="video_url", extra_json='{"video_url":{"url":"https://x/v.mp4"}}'),
-                ContentPart(type="text", text="proto"),
-            ],
-        ),
-    ),
-    "tool calls": (
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [
-                {
-                    "id": "c1",
-                    "type": "function",
-                    "function": {"name": "f", "arguments": "{bad json"},
-                    "thought_signature": "s",
-                },
-                ToolCall(id="c2"),
-                {"id": "c3", "function": FunctionCall(name="g")},
-            ],
-            "function_call": None,
-            "annotations": [],
-        },
-        ChatMessage(
-            role="assistant",
-            tool_calls=[
-                ToolCall(
-                    id="c1",
-                    type="function",
-                    function=FunctionCall(name="f", arguments="{bad json"),
-                    extra_json='{"thought_signature":"s"}',
-                ),
-                ToolCall(id="c2"),
-                ToolCall(id="c3", function=FunctionCall(name="g")),
-            ],
-            extra_json='{"annotations":[]}',
-        ),
-    ),
-    "tool answer": (
-        {"role": "tool", "tool_call_id": "c1", "content": "42", "name": "f"},
-        ChatMessage(role="tool", tool_call_id="c1", content="42", name="f"),
-    ),
-    "what a model said": (
-        {"role": "assistant", "content": "x", "refusal": "r", "reasoning_content": "because"},
-        ChatMessage(role="assistant", content="x", refusal="r", reasoning_content="because"),
-    ),
-}
-
-
-@pytest.mark.parametrize(("source", "expected"), MESSAGES.values(), ids=MESSAGES)
-def test_a_message_in_openais_shape_becomes_the_proto_message(
-    source: MessageInput, expected: ChatMessage
-) -> None:
-    assert build_request(None, [source], {}).messages[0] == expected
-
 
 PARAMETERS: dict[str, tuple[Mapping[str, object], Request]] = {
     "nothing": ({}, Request()),
@@ -220,119 +124,6 @@ PARAMETERS: dict[str, tuple[Mapping[str, object], Request]] = {
 @pytest.mark.parametrize(("parameters", "expected"), PARAMETERS.values(), ids=PARAMETERS)
 def test_a_parameter_becomes_its_field(parameters: Mapping[str, object], expected: Request) -> None:
     assert build_request(None, [], parameters) == expected
-
-
-FAULTS: dict[str, tuple[object, Mapping[str, object], type[Exception], str]] = {
-    "messages as text": ("hi", {}, TypeError, "messages: a list is needed, not str"),
-    "one message": ({"role": "user"}, {}, TypeError, "messages: a list is needed, not dict"),
-    "a message as text": (["hi"], {}, TypeError, "messages[0]: a dict is needed, not str"),
-    "a number as content": (
-        [USER, {"role": "user", "content": 5}],
-        {},
-        TypeError,
-        "messages[1].content: a list is needed, not int",
-    ),
-    "no parts": (
-        [{"role": "user", "content": []}],
-        {},
-        ValueError,
-        "messages[0].content: a list of parts must not be empty",
-    ),
-    "two parts in one": (
-        [{"role": "user", "content": [{"text": "a", "refusal": "b"}]}],
-        {},
-        ValueError,
-        "messages[0].content[0]: text and refusal are parts of their own",
-    ),
-    "an unknown key where there is no room": (
-        [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "x": 1}}]}],
-        {},
-        ValueError,
-        "messages[0].tool_calls[0].function: the key 'x' is not known there",
-    ),
-    "a lone surrogate": (
-        [{"role": "user", "content": "secret \ud800"}],
-        {},
-        ValueError,
-        "messages[0].content: the text holds a lone surrogate, which cannot be sent",
-    ),
-    "a text for a number": (
-        [],
-        {"temperature": "hot"},
-        TypeError,
-        "temperature: str is not what belongs there",
-    ),
-    "too large": ([], {"n": 2**40}, ValueError, "n: the number is out of range"),
-    "a label that is no text": (
-        [],
-        {"metadata": {"team": 7}},
-        TypeError,
-        "metadata['team']: int is not what belongs there",
-    ),
-    "a stop that is no text": ([], {"stop": [1]}, TypeError, "stop[0]: a text is needed, not int"),
-    "NaN": (
-        [],
-        {"extra_body": {"x": float("nan")}},
-        ValueError,
-        "extra_body: Out of range float values are not JSON compliant",
-    ),
-    "what JSON has no form for": (
-        [],
-        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"x": {1}}}}]},
-        TypeError,
-        "tools[0].function.parameters: set has no form in JSON",
-    ),
-    "a schema as text": (
-        [],
-        {"tools": [{"function": {"name": "f", "parameters": "{}"}}]},
-        TypeError,
-        "tools[0].function.parameters: a dict is needed, not str",
-    ),
-    "a format with more": (
-        [],
-        {"response_format": {"type": "text", "grammar": "g"}},
-        ValueError,
-        "response_format: the key 'grammar' is not known there",
-    ),
-    "another choice": (
-        [],
-        {"tool_choice": {"type": "allowed_tools"}},
-        ValueError,
-        "tool_choice: only a function can be chosen",
-    ),
-    "an unknown word": (
-        [],
-        {"mirror_mode": "sometimes"},
-        ValueError,
-        "mirror_mode: 'sometimes' is not one of never",
-    ),
-    "an unknown parameter": (
-        [],
-        {"top_k": 5},
-        TypeError,
-        "completion() takes no 'top_k'; what a provider understands and Understudy has no name",
-    ),
-    "a key": (
-        [],
-        {"api_key": "sk-1"},
-        TypeError,
-        "completion() takes no 'api_key': that is for the server's configuration, not for callers",
-    ),
-}
-
-
-@pytest.mark.parametrize(("messages", "parameters", "kind", "words"), FAULTS.values(), ids=FAULTS)
-def test_what_has_no_place_is_refused_by_its_path(
-    messages: list[MessageInput],
-    parameters: Mapping[str, object],
-    kind: type[Exception],
-    words: str,
-) -> None:
-    with pytest.raises(kind) as caught:
-        build_request(None, messages, parameters)
-
-    assert type(caught.value) is kind
-    assert str(caught.value).startswith(words)
 
 
 json_values = st.recursive(

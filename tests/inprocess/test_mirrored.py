@@ -159,6 +159,7 @@ def test_a_fork_beside_silent_calls_harms_neither_process(
         "10s",
         f"""
 import os, sys
+sys.stdout.flush()  # or the child would write it again
 child = os.fork()
 if not child:
     {leave}
