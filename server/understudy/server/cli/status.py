@@ -125,8 +125,7 @@ def _ledger(one: operations_pb2.SilentModelStatus) -> str:
     """Return the ledger as the sum that it is; what is 0 is left out, `paired` apart."""
     ended = sum(one.outcomes.values())
     terms = [
-        f"{one.outcomes[outcome] if outcome in one.outcomes else 0} "
-        f"{outcome.lower().replace('_', ' ')}"
+        f"{one.outcomes.get(outcome, 0)} {outcome.lower().replace('_', ' ')}"
         for outcome in OUTCOMES
         if outcome == "PAIRED" or one.outcomes.get(outcome)
     ]

@@ -12,7 +12,7 @@ from typing import Literal, Self, Unpack, cast, overload
 
 from understudy.client.parameters import MessageInput, Parameters
 from understudy.client.requests import build_request
-from understudy.client.settings import check
+from understudy.client.settings import check_timeout
 from understudy.server.inprocess.answering import answer
 from understudy.server.inprocess.configuring import read_config, warn_of_ignored
 from understudy.server.inprocess.engines import Engines
@@ -220,5 +220,5 @@ class Router:
     ) -> tuple[CreateCompletionRequest, float]:
         others = dict(parameters)
         timeout = cast("float | None", others.pop("timeout", None))
-        seconds = self._timeout if timeout is None else check(timeout)
+        seconds = self._timeout if timeout is None else check_timeout(timeout)
         return build_request(model, messages, others), seconds

@@ -1,8 +1,11 @@
 """Writes a batch in one transaction. Writing it again, after a failure, changes nothing more."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
 
-import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, Engine, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
@@ -14,8 +17,9 @@ from understudy.server.records.engine import writing
 from understudy.server.records.schema import not_mirrored, offers, records, texts
 
 Row = Mapping[str, object]
+T = TypeVar("T")
 
-_CHUNK = 500  # rows handed to the driver at once
+_CHUNK = 100  # rows handed to the driver at once
 
 # What an end tells of an offer; the rest was said when it was made.
 _END_COLUMNS = (
@@ -45,25 +49,24 @@ def write(engine: Engine, batch: Batch, instance_id: str) -> int:
 
     Raises SQLAlchemyError or OSError if the store is away; then nothing was written.
     """
-    rows = _rows(batch, instance_id)
     try:
         with writing(engine) as connection:
-            for table, some in rows:
-                for start in range(0, len(some), _CHUNK):
-                    _insert(connection, table, some[start : start + _CHUNK])
+            for table, rows in _chunks(batch, instance_id):
+                _insert(connection, table, rows)
+                time.sleep(0)  # the serving thread wants the interpreter too
     except Exception as error:
         if _is_away(error):
             raise
-        return _write_one_by_one(engine, rows)
+        return _write_one_by_one(engine, batch, instance_id)
     return 0
 
 
-def _write_one_by_one(engine: Engine, rows: Sequence[tuple[Table, Sequence[Row]]]) -> int:
+def _write_one_by_one(engine: Engine, batch: Batch, instance_id: str) -> int:
     """Write all rows but those that cannot be: one of them must not keep the others out."""
     refused = 0
     with writing(engine) as connection:
-        for table, some in rows:
-            for row in some:
+        for table, rows in _chunks(batch, instance_id):
+            for row in rows:
                 try:
                     with connection.begin_nested():
                         _insert(connection, table, [row])
@@ -81,13 +84,20 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, DBAPIError | TimeoutError | OSError)
 
 
-def _rows(batch: Batch, instance_id: str) -> list[tuple[Table, Sequence[Row]]]:
-    return [
-        (records, [_record_row(one) for one in batch.records.values()]),
-        (texts, [_text_row(one) for one in batch.texts]),
-        (offers, [_offer_row(one, instance_id) for one in batch.offers.values()]),
-        (not_mirrored, [msgspec.structs.asdict(one) for one in batch.not_mirrored]),
-    ]
+def _chunks(batch: Batch, instance_id: str) -> Iterator[tuple[Table, Sequence[Row]]]:
+    """Yield rows as they are wanted, a few at a time: to make them all would take a while."""
+    yield from _some(records, batch.records.values(), _record_row)
+    yield from _some(texts, batch.texts, _text_row)
+    yield from _some(offers, batch.offers.values(), lambda one: _offer_row(one, instance_id))
+    yield from _some(not_mirrored, batch.not_mirrored, structs.asdict)
+
+
+def _some(
+    table: Table, values: Iterable[T], make: Callable[[T], Row]
+) -> Iterator[tuple[Table, Sequence[Row]]]:
+    left = iter(values)
+    while rows := [make(one) for one in islice(left, _CHUNK)]:
+        yield table, rows
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -113,7 +123,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 def _record_row(record: Record) -> Row:
     usage = record.usage
     details = {
-        name: msgspec.structs.asdict(part)
+        name: structs.asdict(part)
         for name in ("prompt_tokens_details", "completion_tokens_details")
         if (part := getattr(usage, name, None)) is not None
     }
@@ -150,17 +160,17 @@ def _record_row(record: Record) -> Row:
         "config_revision": record.revision,
         "text_state": record.text_state.value,
         "overridden": record.overridden,
-        "warnings": [msgspec.structs.asdict(one) for one in record.warnings],
+        "warnings": [structs.asdict(one) for one in record.warnings],
     }
 
 
 def _text_row(text: TextRow) -> Row:
-    return {**msgspec.structs.asdict(text), "size": len(text.body), "is_blank": False}
+    return {**structs.asdict(text), "size": len(text.body), "is_blank": False}
 
 
 def _offer_row(offer: OfferRow, instance_id: str) -> Row:
     compared = offer.comparison
-    row = msgspec.structs.asdict(offer)
+    row = structs.asdict(offer)
     del row["comparison"]
     return {
         **row,
