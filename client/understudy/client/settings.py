@@ -82,11 +82,11 @@ def read_settings(
         target=where,
         api_key=_read_key(key),
         tls=secured,
-        timeout=_read_environment_timeout(environment) if timeout is None else check(timeout),
+        timeout=_read_environment_timeout(environment) if timeout is None else check_timeout(timeout),
     )
 
 
-def check(timeout: float) -> float:
+def check_timeout(timeout: float) -> float:
     """Return a timeout in seconds. Raises ValueError unless it is finite and above 0."""
     if not 0 < timeout < math.inf:
         raise ValueError(f"timeout: a number of seconds above 0 is needed, not {timeout!r}")
@@ -98,7 +98,7 @@ def _read_environment_timeout(environment: Mapping[str, str]) -> float:
     if not text:
         return DEFAULT_TIMEOUT
     try:
-        return check(float(text))
+        return check_timeout(float(text))
     except ValueError:
         raise ValueError(
             f"UNDERSTUDY_TIMEOUT: a number of seconds above 0 is needed, not {text!r}"

@@ -16,7 +16,7 @@ from understudy.client.errors import Cancelled, Failure, UnderstudyError
 from understudy.client.parameters import MessageInput
 from understudy.client.requests import build_request
 from understudy.client.retries import Patience
-from understudy.client.settings import Settings, check
+from understudy.client.settings import Settings, check_timeout
 from understudy.client.statuses import read_error
 from understudy.v1.completion_pb2 import CreateCompletionRequest
 
@@ -48,7 +48,7 @@ class Terms:
 
     def timeout(self, given: float | None) -> float:
         """Return the seconds that a call may take."""
-        return self.settings.timeout if given is None else check(given)
+        return self.settings.timeout if given is None else check_timeout(given)
 
     def patience(self, timeout: float) -> Patience:
         """Return the patience for one call, which begins now."""
