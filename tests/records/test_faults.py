@@ -15,6 +15,7 @@ from understudy.server.config.settings import RecordSettings
 from understudy.server.domain.deployment import Secret
 from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.records import Records, open_records
+from understudy.server.records.engine import writing
 
 from ..stub.eventually import eventually_sync
 from .stores import Store
@@ -135,3 +136,22 @@ def test_the_files_are_the_owners_alone(sqlite_store: Store) -> None:
 
     assert stat.S_IMODE(sqlite_store.folder.stat().st_mode) == 0o700
     assert modes == {"records.db": 0o600, "records.db-wal": 0o600, "records.db-shm": 0o600}
+
+
+def test_another_opening_in_this_process_drops_no_lock(sqlite_store: Store) -> None:
+    with sqlite_store.open() as records, sqlite_store.engine() as engine:
+        with writing(engine, exclusive=True), sqlite_store.engine() as another:
+            with another.connect() as connection:
+                connection.execute(text("SELECT 1"))
+            code = (
+                "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0.1).execute('BEGIN EXCLUSIVE')"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(sqlite_store.file)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        eventually_sync(lambda: not records.recorder.figures.away, within=10)
+
+    assert "database is locked" in done.stderr

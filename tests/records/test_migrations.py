@@ -66,7 +66,7 @@ def test_forty_may_start_at_once_on_a_fresh_store(store: Store) -> None:
         told += one.communicate(timeout=60)[0]
         assert one.returncode == 0
 
-    assert told.split() == ["True"] * PROCESSES * THREADS
+    assert told.count("True") == PROCESSES * THREADS
 
 
 def test_tables_of_a_newer_version_are_left_alone(store: Store) -> None:

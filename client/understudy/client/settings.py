@@ -82,7 +82,9 @@ def read_settings(
         target=where,
         api_key=_read_key(key),
         tls=secured,
-        timeout=_read_environment_timeout(environment) if timeout is None else check_timeout(timeout),
+        timeout=_read_environment_timeout(environment)
+        if timeout is None
+        else check_timeout(timeout),
     )
 
 

@@ -6,6 +6,7 @@ quote; which statements are run is not.
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,6 @@ class TablesError(Exception):
 
 
 _PRAGMAS = (
-    # Before the first table, or it has no effect: pages that retention frees leave the file.
-    "PRAGMA auto_vacuum = INCREMENTAL",
     # What is deleted is overwritten, not only forgotten.
     "PRAGMA secure_delete = ON",
     # With a write-ahead log, a crash of the process loses nothing that was committed.
@@ -98,9 +97,9 @@ def _open_sqlite(path: Path) -> Engine:
     )
 
     def prepare(*_: object) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite would make it readable to all, and its companions take its mode.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(path)
 
     def set_up(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver would at odd times
@@ -115,6 +114,23 @@ def _open_sqlite(path: Path) -> Engine:
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _create(path: Path) -> None:
+    """Create an empty database that is its owner's alone; SQLite's companions take its mode.
+
+    By a link to a file that is closed already: closing the database itself, if only once, would
+    drop all locks that this process has on it (POSIX), those of SQLite too.
+    """
+    file, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
+    os.close(file)
+    empty = Path(name)
+    try:
+        path.hardlink_to(empty)
+    except FileExistsError:
+        pass  # another was first
+    finally:
+        empty.unlink()
 
 
 def _open_postgresql(url: URL) -> Engine:

@@ -41,7 +41,10 @@ def _migrate(engine: Engine, patience: float) -> None:
             return
     if is_sqlite:
         with maintaining(engine) as sqlite:
-            sqlite.execute("PRAGMA journal_mode = WAL")  # kept in the file
+            # Both are kept in the file, the first only before there are tables: pages that
+            # retention frees leave the file.
+            sqlite.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            sqlite.execute("PRAGMA journal_mode = WAL")
     with writing(engine, exclusive=True) as connection:
         if not is_sqlite:
             connection.execute(text(f"SET LOCAL lock_timeout = {int(patience * 1000)}"))
