@@ -68,7 +68,7 @@ class Asker:
             )
         )
         reason: Reason | None = Reason.CANCELLED
-        status = 0
+        status = size = 0
         completion: Completion | None = None
         first = stream
         try:
@@ -79,6 +79,7 @@ class Asker:
                 reader = attempt.dialect.reader(stream, status, exchange.headers)
                 try:
                     async for chunk in exchange.chunks():
+                        size += len(chunk)
                         for delta in reader.feed(chunk):
                             if first:
                                 first = False
@@ -104,7 +105,7 @@ class Asker:
         finally:
             attempt.permit.leave(reason)
             self._journal.note(
-                AttemptEnded(pair_id, self._clock(), number, reason, status, completion)
+                AttemptEnded(pair_id, self._clock(), number, reason, status, completion, size)
             )
 
     def _explain(self, error: UpstreamError, attempt: Attempt, deadline: float) -> UpstreamError:

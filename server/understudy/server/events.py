@@ -58,6 +58,7 @@ class AttemptEnded(Struct, frozen=True):
     reason: Reason | None
     status: int
     completion: Completion | None
+    response_bytes: int = 0
 
 
 class CallEnded(Struct, frozen=True):

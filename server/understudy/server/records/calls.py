@@ -111,7 +111,8 @@ def primary_attempt(call: Call, begun: AttemptStarted, event: AttemptEnded) -> A
         call.first_deltas.pop(event.attempt, None),
         begun.request_bytes,
         event.completion,
-        warnings=event.completion.warnings if event.completion else (),
+        event.response_bytes,
+        event.completion.warnings if event.completion else (),
     )
 
 
