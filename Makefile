@@ -12,7 +12,7 @@ BASE ?= $(shell [ "$$(git rev-parse HEAD)" = "$$(git rev-parse -q --verify main)
   && git rev-parse -q --verify HEAD~1 || echo main)
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/server ## Run with simulated models: no key, no network (ARGS='--port 0')
 	@exec $(BIN)/understudy demo $(ARGS)
@@ -56,6 +56,9 @@ breaking: .venv/dev
 bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
 	@exec $(BIN)/python -m benchmarks.relay $(ARGS)
 
+bench-isolation: .venv/dev ## Measure what a silent model in trouble costs the primary (ARGS='--fault huge')
+	@exec $(BIN)/python -m benchmarks.isolation $(ARGS)
+
 lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -83,4 +86,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation lock

@@ -27,10 +27,11 @@ CONFIG = """
 model_list:
   - model_name: benchmark
     litellm_params: {{model: openai/benchmark-model, api_base: {upstream}/v1, api_key: sk-benchmark}}
+understudy: {{state_dir: {folder}, records: {{enabled: {records}}}}}
 """
 
 FLOORS = ("aiohttp relay", "httpx relay")
-SERVICE = "understudy"
+SERVICES = {"understudy, nothing on": "false", "understudy, records": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def main() -> None:
             stack.enter_context(starting(["-m", "benchmarks.floors", kind, base], {0}, name))
             for kind, name in zip(("aiohttp", "httpx"), FLOORS, strict=True)
         ]
-        subjects.append(stack.enter_context(serving(base)))
+        subjects += [
+            stack.enter_context(serving(base, name, records)) for name, records in SERVICES.items()
+        ]
         keep_to({1})
         busy: dict[str, list[Sample]] = {one.name: [] for one in subjects}
         alone: dict[str, list[Sample]] = {one.name: [] for one in subjects}
@@ -160,13 +163,13 @@ def starting(arguments: list[str], cores: set[int], name: str = "upstream") -> G
 
 
 @contextmanager
-def serving(upstream: str) -> Generator[Subject]:
-    """Start the service before the upstream, with nothing on."""
+def serving(upstream: str, name: str, records: str) -> Generator[Subject]:
+    """Start the service before the upstream, with or without records."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
-        path.write_text(CONFIG.format(upstream=upstream))
+        path.write_text(CONFIG.format(upstream=upstream, folder=folder, records=records))
         arguments = ["-m", "understudy.server", "serve", "--config", str(path), "--port", "0"]
-        with starting(arguments, {0}, SERVICE) as subject:
+        with starting(arguments, {0}, name) as subject:
             yield subject
 
 
