@@ -34,7 +34,7 @@ FAULTS = (
     "redirect-307",
     "drip-1000ms",
     "huge",
-    "gzip-70",
+    "gzip-1",
     "brackets-1000000",
 )
 PRIMARY = "slow-20ms"
