@@ -192,3 +192,48 @@ async def test_a_stop_with_hung_mirrors_is_on_time(tmp_path: Path) -> None:
 
     assert code == 0
     assert took < 4
+
+
+@pytest.mark.asyncio
+async def test_what_the_client_sends_again_is_not_mirrored_again() -> None:
+    """Of a call that gRPC itself repeats, the header says so."""
+    retries = {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 5,
+                    "initialBackoff": "0.2s",
+                    "maxBackoff": "0.2s",
+                    "backoffMultiplier": 1,
+                    "retryableStatusCodes": ["RESOURCE_EXHAUSTED"],
+                },
+            }
+        ]
+    }
+    async with FaultStub() as primary, FaultStub() as silent:
+        slow = deployment(
+            primary, "primary", "slow-300ms", silent_model="silent", max_parallel_requests=1
+        )
+        config = write(slow, deployment(silent, "silent", api_key="sk-silent"))
+        async with (
+            local(config) as running,
+            grpc.aio.insecure_channel(
+                running.service.address, options=[("grpc.service_config", json.dumps(retries))]
+            ) as channel,
+        ):
+            first = running.stub.CreateCompletion(prompt("primary"))
+            await eventually(lambda: primary.count == 1)
+            again = await completion_pb2_grpc.CompletionServiceStub(channel).CreateCompletion(
+                prompt("primary")
+            )
+            await first
+            await eventually(
+                lambda: running.service.engine.mirror.state.silent_models[0].figures.not_mirrored
+            )
+            figures = running.service.engine.mirror.state.silent_models[0].figures
+
+    assert again.choices
+    assert primary.count == 2
+    assert silent.count == 1
+    assert figures.not_mirrored == {"CLIENT_RETRY": 1}
