@@ -12,8 +12,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
 
 from understudy.v1.chat_pb2 import ChatMessage
 from understudy.v1.completion_pb2 import (
@@ -32,9 +32,6 @@ from understudy.v1.completion_pb2_grpc import (
 
 Context = grpc.ServicerContext
 Trailer = tuple[str, str | bytes]
-
-SERVING = HealthCheckResponse.SERVING
-NOT_SERVING = HealthCheckResponse.NOT_SERVING
 
 
 def echo(request: CreateCompletionRequest, context: Context) -> CreateCompletionResponse:
@@ -90,13 +87,44 @@ class Scripted(CompletionServiceServicer):
         self.metadata.append(dict(context.invocation_metadata()))
 
 
+class Health(HealthServicer):
+    """Says of the whole service what it is told to.
+
+    The servicer that comes with grpcio-health-checking sends while it holds its lock, and hangs
+    for good when a watcher leaves just then.
+    """
+
+    def __init__(self) -> None:
+        self._serving = True
+        self._changed = threading.Condition()
+
+    def set(self, *, serving: bool) -> None:
+        """Tell every watcher."""
+        self._serving = serving
+        self._wake()
+
+    def Watch(self, request: HealthCheckRequest, context: Context) -> Iterator[HealthCheckResponse]:
+        context.add_callback(self._wake)
+        told: bool | None = None
+        while context.is_active():
+            with self._changed:
+                while told is self._serving and context.is_active():
+                    self._changed.wait()
+                told = self._serving
+            yield HealthCheckResponse(status="SERVING" if told else "NOT_SERVING")
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running service."""
 
     address: str
     service: Scripted
-    health: health.HealthServicer
+    health: Health
 
 
 @contextmanager
@@ -107,8 +135,9 @@ def serving(
     with_health: bool = True,
 ) -> Generator[Server]:
     """Run a scripted service until the block ends."""
+    # Each watcher of its health keeps a thread.
     server = grpc.server(
-        futures.ThreadPoolExecutor(16),
+        futures.ThreadPoolExecutor(64),
         options=[
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", -1),
@@ -116,10 +145,10 @@ def serving(
         ],
     )
     service = Scripted()
-    watched = health.HealthServicer()
+    health = Health()
     add_CompletionServiceServicer_to_server(service, server)
     if with_health:
-        health_pb2_grpc.add_HealthServicer_to_server(watched, server)
+        add_HealthServicer_to_server(health, server)
     if credentials is None:
         port = server.add_insecure_port(address)
     else:
@@ -127,7 +156,7 @@ def serving(
     server.start()
     host = address.rpartition(":")[0]
     try:
-        yield Server(f"{host}:{port}" if port > 1 else address, service, watched)
+        yield Server(f"{host}:{port}" if port > 1 else address, service, health)
     finally:
         server.stop(None).wait()
 

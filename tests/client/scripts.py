@@ -1,6 +1,7 @@
 """Scripts that use the client in a process of their own."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,9 @@ from collections.abc import Mapping
 
 from .scripted import Server
 
+_GRPC_NOTE = re.compile(
+    r"[IE]\d{4} .*(skipping fork\(\) handlers|created pre fork)|WARNING: .* absl::InitializeLog"
+)
 LONGEST = 30  # seconds that any of these may take
 
 PRELUDE = """
@@ -48,11 +52,21 @@ def run(
 ) -> tuple[int, str, str]:
     """Run a script; return its exit code and what it wrote."""
     ended = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + textwrap.dedent(script)],
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-W",
+            "error",
+            "-c",
+            PRELUDE + textwrap.dedent(script),
+        ],
         env={**os.environ, "UNDERSTUDY_TARGET": server.address, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=LONGEST,
         check=False,
     )
-    return ended.returncode, ended.stdout, ended.stderr
+    # What gRPC itself has to say about forks harms nobody.
+    told = [line for line in ended.stderr.splitlines() if not _GRPC_NOTE.match(line)]
+    return ended.returncode, ended.stdout, "\n".join(told)

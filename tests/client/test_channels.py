@@ -14,7 +14,7 @@ from understudy.v1.completion_pb2_grpc import CompletionServiceStub
 
 from ..stub.eventually import eventually_sync
 from .asking import FLAVOURS, HI, Flavour, ask
-from .scripted import NOT_SERVING, SERVING, Server, serving
+from .scripted import Server, serving
 
 
 @pytest.mark.parametrize("names", ["127.0.0.1", "localhost"])
@@ -55,9 +55,9 @@ def test_a_server_that_says_not_serving_gets_no_calls() -> None:
             return len(one.service.requests) == before
 
         eventually_sync(ask_one)
-        one.health.set("", NOT_SERVING)
+        one.health.set(serving=False)
         eventually_sync(passes_by)
-        one.health.set("", SERVING)
+        one.health.set(serving=True)
         one.service.requests.clear()
         eventually_sync(ask_one)
 

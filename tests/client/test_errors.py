@@ -19,7 +19,7 @@ from understudy.v1.completion_pb2 import (
 )
 
 from .asking import FLAVOURS, HI, Flavour, ask
-from .scripted import NOT_SERVING, Context, Server, fail, piece, serving
+from .scripted import Context, Server, fail, piece, serving
 
 CODES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 
@@ -181,7 +181,7 @@ def test_an_address_that_is_none_says_so(flavour: Flavour, target: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_server_that_is_not_ready_is_not_called_absent(flavour: Flavour, server: Server) -> None:
-    server.health.set("", NOT_SERVING)
+    server.health.set(serving=False)
 
     with pytest.raises(client.Unavailable, match=r"no server at .* is ready to serve"):
         ask(flavour, server.address)

@@ -14,18 +14,22 @@ from .asking import FLAVOURS, Flavour, ask
 from .scripted import serving
 from .wire import Break, breaking, finish, reset, turn_away
 
-MORTAL = Path(__file__).with_name("mortal.py")
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def mortal() -> Generator[tuple[str, "subprocess.Popen[str]"]]:
     """A server process that dies when called, and its address."""
     process = subprocess.Popen(
-        [sys.executable, str(MORTAL)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.client.mortal"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     with process:
         assert process.stdout is not None
-        yield f"127.0.0.1:{process.stdout.readline().strip()}", process
+        yield process.stdout.readline().strip(), process
         process.kill()
 
 

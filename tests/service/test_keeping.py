@@ -75,6 +75,7 @@ async def counted(server: Demo) -> dict[str, dict[str, int]]:
     """Return the ledger as the service has it, once nothing is under way."""
     async with grpc.aio.insecure_channel(server.target) as channel:
         stub = operations_pb2_grpc.OperationsServiceStub(channel)
+        told = operations_pb2.MirrorStatus()
         for _ in range(200):
             told = (await stub.GetStatus(operations_pb2.GetStatusRequest())).mirror
             if all(one.offered == sum(one.outcomes.values()) for one in told.silent_models):

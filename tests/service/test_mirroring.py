@@ -197,7 +197,7 @@ async def test_a_stop_with_hung_mirrors_is_on_time(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_what_the_client_sends_again_is_not_mirrored_again() -> None:
     """Of a call that gRPC itself repeats, the header says so."""
-    retries = {
+    retries: dict[str, Any] = {
         "methodConfig": [
             {
                 "name": [{}],
