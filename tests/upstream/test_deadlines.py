@@ -32,15 +32,21 @@ SLOW = [
 async def test_it_is_kept_exactly_whoever_is_slow(
     stub: FaultStub, upstream: HttpUpstream, model: str
 ) -> None:
-    await ask(upstream, request(stub.url))  # so that the connection is there
-    began = time.monotonic()
+    fastest = 1.0
+    for tries in (1, 2, 3):  # a busy machine is late by itself, but not three times
+        await ask(upstream, request(stub.url))  # so that the connection is there
+        began = time.monotonic()
 
-    await fail(upstream, request(stub.url, model), Reason.UPSTREAM_READ_TIMEOUT, within=0.15)
+        await fail(upstream, request(stub.url, model), Reason.UPSTREAM_READ_TIMEOUT, within=0.15)
 
-    took = time.monotonic() - began
-    assert 0.149 <= took < 0.25
-    await eventually(lambda: not stub.open_connections, within=0.1)
-    assert stub.count == 2
+        took = time.monotonic() - began
+        assert took >= 0.149
+        await eventually(lambda: not stub.open_connections, within=0.5)
+        assert stub.count == 2 * tries
+        fastest = min(fastest, took)
+        if fastest < 0.25:
+            break
+    assert fastest < 0.25
 
 
 async def test_it_has_passed_by_the_loops_clock_when_it_is_said_to_have_passed(
