@@ -21,15 +21,38 @@ class Secret:
         return f"<{self.name or 'secret'}>"
 
 
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What a bearer token is asked for with: RFC 6749, section 4.4. `url` is the token endpoint."""
+
+    url: str
+    client_id: str
+    client_secret: Secret
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose certificates an endpoint may show. `ca_file` is a PEM file, empty for the usual ones."""
+
+    verify: bool = True
+    ca_file: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Endpoint:
     """Where a deployment's requests go, with every header, the credential's included.
 
-    Compared by identity, so that a transport can keep its own prepared form beside it.
+    With `login` a token that it yields is sent besides. `public_only` is for an address that a
+    caller named: it must be in no private network. Compared by identity, so that a transport can
+    keep its own prepared form beside it.
     """
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
+    login: ClientCredentials | None = None
+    trust: Trust | None = None  # None: as `understudy.egress` says
+    public_only: bool = False
     origin: str = field(init=False)  # scheme, host and port: what a credential is bound to
 
     def __post_init__(self) -> None:
@@ -75,6 +98,8 @@ class Deployment:
     stream_timeout: float | None = None  # seconds for one streamed attempt
     max_parallel_requests: int | None = None
     num_retries: int | None = None  # its own, before the router's
+    allowed_fails: int | None = None  # failures in a minute after which it rests; None: our rule
+    cooldown_time: float | None = None  # seconds that it rests; None: our rule; 0: never
     drop_params: bool = False
     silent_models: tuple[SilentModel, ...] = ()
 

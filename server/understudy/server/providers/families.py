@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-DialectName = Literal["openai", "simulated"]
+DialectName = Literal["openai", "simulated", "anthropic", "ollama", "ollama_chat", "petals"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import cast
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from understudy.server.domain.chat import ChatCall, ContentPart, JsonValue, Message, Tool, ToolCall
+from understudy.server.domain.chat import ChatCall, ContentPart, Message, Tool, ToolCall
 from understudy.server.domain.deployment import Deployment
 from understudy.server.errors import Reason, RefusedError, RequestError
 from understudy.server.ports import HttpRequest, Reader
 from understudy.server.providers.failures import EncodedReader, FailureReader, is_encoded
+from understudy.server.providers.merging import LIMITS, merge_extra, merge_params
 from understudy.server.providers.openai_reader import OpenAiReader
 
 Body = dict[str, object]
@@ -44,10 +46,6 @@ _ACCENTS: Mapping[str, _Accent] = MappingProxyType(
 )
 _REASONING_MODEL = re.compile(r"(?<![A-Za-z0-9])(?:o[134]|gpt-?5)(?![A-Za-z0-9])")
 
-_LIMITS = ("max_completion_tokens", "max_tokens")
-_OURS = frozenset({"model", "messages", "stream", "stream_options"})
-# What an operator may write beside a model that is not the provider's to read.
-_NOT_SENT = _OURS | {"extra_body", "metadata", "simulated"}
 _ASK_FOR_USAGE = Raw(b'{"include_usage":true}')
 
 _ENCODER = msgspec.json.Encoder()
@@ -84,13 +82,7 @@ def write_body(call: ChatCall, deployment: Deployment) -> Body:
     """Return the body of a request, the caller's words over the operator's."""
     accent = _ACCENTS.get(deployment.provider, _PLAIN)
     body: Body = {"model": deployment.model, "messages": _write_messages(call.messages)}
-    for name, value in deployment.defaults.items():
-        if name not in _NOT_SENT:
-            body[name] = value
-    params = call.params
-    if not body.keys().isdisjoint(_LIMITS) and not params.keys().isdisjoint(_LIMITS):
-        for name in _LIMITS:
-            body.pop(name, None)  # under either name, the caller's limit replaces the operator's
+    params = merge_params(call, deployment)
     body.update(params)
     if call.tools:
         body["tools"] = [_members(one) for one in call.tools]
@@ -102,10 +94,7 @@ def write_body(call: ChatCall, deployment: Deployment) -> Body:
         body["logit_bias"] = _write_bias(params["logit_bias"])
     _name_limit(body, accent, deployment.model)
     body.update(accent.extra)
-    extra_body = deployment.defaults.get("extra_body")
-    if isinstance(extra_body, Mapping):
-        _add_further(body, extra_body, _OURS)
-    _add_further(body, call.extra, _OURS | {"metadata"})
+    body.update(merge_extra(call, deployment))
     if call.stream or accent.always_stream:
         body["stream"] = call.stream
     if call.stream:
@@ -115,29 +104,24 @@ def write_body(call: ChatCall, deployment: Deployment) -> Body:
     return body
 
 
-def _add_further(body: Body, members: Mapping[str, object], ours: frozenset[str]) -> None:
-    for name, value in members.items():
-        if name not in ours:
-            body[name] = value
-
-
 def _name_limit(body: Body, accent: _Accent, model: str) -> None:
     """Give the limit of tokens the one name that the model knows, where it knows only one."""
     name = accent.token_limit
     if accent.reasoning_limit and _REASONING_MODEL.search(model):
         name = accent.reasoning_limit
-    given = [body.pop(other) for other in _LIMITS if other in body] if name else []
+    given = [body.pop(other) for other in LIMITS if other in body] if name else []
     if given:
         body[name] = given[0]  # the newer name supersedes the older
 
 
-def _write_bias(bias: JsonValue) -> JsonValue:
+def _write_bias(bias: object) -> object:
     """Return whole numbers as OpenAI wants them; a protobuf map of doubles has none."""
-    if not isinstance(bias, dict):
+    if not isinstance(bias, Mapping):
         return bias
+    members = cast(Mapping[object, object], bias)
     return {
         token: int(value) if isinstance(value, float) and value.is_integer() else value
-        for token, value in bias.items()
+        for token, value in members.items()
     }
 
 
