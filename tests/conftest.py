@@ -5,7 +5,10 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from .postgresql import postgresql
 from .service.running import Demo, process
+
+__all__ = ["postgresql"]  # a fixture of every folder
 
 # A busy machine is no failure: what may take how long is measured by the benchmarks.
 settings.register_profile("unhurried", deadline=None)

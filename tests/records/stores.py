@@ -9,9 +9,10 @@ from typing import Literal
 from sqlalchemy import Engine
 
 from understudy.server.config.settings import RecordSettings, RetentionSettings
+from understudy.server.database.engine import open_engine
 from understudy.server.domain.deployment import Secret
 from understudy.server.records import Records, open_records
-from understudy.server.records.engine import FILE, open_engine
+from understudy.server.records.opening import FILE
 
 FLUSH = 0.02
 
@@ -56,7 +57,7 @@ class Store:
     @contextmanager
     def engine(self) -> Generator[Engine]:
         """A connection of its own, for what a test looks up or breaks by itself."""
-        engine = open_engine(self.secret, self.folder)
+        engine = open_engine(self.secret, self.folder / FILE, "understudy.records.url")
         try:
             yield engine
         finally:

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from understudy.server.config.settings import RecordSettings
+from understudy.server.database.engine import writing
 from understudy.server.domain.deployment import Secret
 from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.records import Records, open_records
-from understudy.server.records.engine import writing
 
 from ..stub.eventually import eventually_sync
 from .stores import Store

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from understudy.server.database.engine import writing
+from understudy.server.database.migrating import migrate
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.records.batch import Batch, OfferRow
-from understudy.server.records.engine import writing
 from understudy.server.records.instances import STALE, Instance, announce, retire, sweep
-from understudy.server.records.migrating import migrate
 from understudy.server.records.processes import Process
 from understudy.server.records.reading import Reader
-from understudy.server.records.schema import offers
+from understudy.server.records.schema import MIGRATIONS, offers
 from understudy.server.records.writing import write
 
 from .stores import Store
@@ -39,7 +39,7 @@ def test_the_dead_are_told_from_the_living(
 ) -> None:
     own, its = Instance("own", Process.own()), Instance("its", other)
     with store.engine() as engine:
-        migrate(engine)
+        migrate(engine, MIGRATIONS)
         with writing(engine) as connection:
             announce(connection, its, NOW - silence)
             announce(connection, own, NOW)
@@ -53,7 +53,7 @@ def test_one_that_was_thought_dead_may_come_back(store: Store) -> None:
     own = Instance("own", Process.own())
     slow = Instance("its", replace(Process.own(), host="elsewhere"))
     with store.engine() as engine:
-        migrate(engine)
+        migrate(engine, MIGRATIONS)
         with writing(engine) as connection:
             announce(connection, slow, NOW - STALE)
             assert sweep(connection, own, NOW) == 0
@@ -93,7 +93,7 @@ def offer(pair_id: str, instance_id: str) -> dict[str, object]:
 
 def test_an_end_that_others_took_for_lost_may_still_come(store: Store) -> None:
     with store.engine() as engine:
-        migrate(engine)
+        migrate(engine, MIGRATIONS)
         for outcome in (None, Outcome.LOST, Outcome.FAILED, Outcome.SHED):
             batch = Batch()
             batch.add_offer(

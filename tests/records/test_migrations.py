@@ -9,8 +9,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from understudy.server.records.migrating import migrate
-from understudy.server.records.schema import NEWEST, VERSION_TABLE, metadata
+from understudy.server.database.migrating import migrate
+from understudy.server.records.schema import MIGRATIONS, NEWEST, VERSION_TABLE, metadata
 
 from .stores import Store
 
@@ -34,7 +34,7 @@ for one in threads: one.join()
 
 def test_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
     with store.engine() as engine:
-        migrate(engine)
+        migrate(engine, MIGRATIONS)
         with engine.connect() as connection:
             context = MigrationContext.configure(
                 connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
@@ -71,7 +71,7 @@ def test_forty_may_start_at_once_on_a_fresh_store(store: Store) -> None:
 
 def test_tables_of_a_newer_version_are_left_alone(store: Store) -> None:
     with store.engine() as engine:
-        migrate(engine)
+        migrate(engine, MIGRATIONS)
         _set_version(engine, "9999")
     with store.open() as records:
         away = records.recorder.figures.away or "not yet"

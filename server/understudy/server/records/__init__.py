@@ -4,7 +4,7 @@
     recorder, writing                  the one thread that writes, and what it writes
     instances, processes               whose offers are lost
     retention, erasing                 what is deleted, and really gone
-    engine, schema, migrating          SQLite or PostgreSQL; migrations are in `migrations`
+    schema                             the tables; how they came to be is `migrations`
     reading, conditions, rows          questions and answers
     switches                           pauses of the mirror, which outlive the process
     opening                            all of it together

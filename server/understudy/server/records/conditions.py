@@ -1,31 +1,29 @@
-"""Turns conditions on records and pairs into SQL, and an order with a place into keyset pages."""
+"""Which columns the fields of records and pairs mean."""
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, literal, not_, or_, true, tuple_
+from sqlalchemy import ColumnElement
 
-from understudy.server.domain.record_queries import (
-    METADATA,
-    PAIR_FIELDS,
-    RECORD_FIELDS,
-    AllOf,
-    AnyOf,
-    Condition,
-    Not,
-    Operator,
-    Query,
-    Term,
-)
+from understudy.server.database.conditions import Columns
+from understudy.server.domain.record_queries import METADATA, PAIR_FIELDS, RECORD_FIELDS
 from understudy.server.domain.records import Role
 from understudy.server.records.schema import offers, records
 
-Columns = Mapping[str, ColumnElement[Any]]
-
 _COMPUTED: Final[Columns] = {"is_silent_experiment": records.c.role == Role.SILENT.value}
 
-RECORD_COLUMNS: Final[Columns] = MappingProxyType(
+
+class _RecordColumns(dict[str, ColumnElement[Any]]):
+    """Besides the fields, a column for each label of the caller's."""
+
+    def __missing__(self, field: str) -> ColumnElement[Any]:
+        if not field.startswith(METADATA):
+            raise KeyError(field)
+        label: ColumnElement[Any] = records.c.metadata[field.removeprefix(METADATA)].as_string()
+        return label
+
+
+RECORD_COLUMNS: Final[Columns] = _RecordColumns(
     {name: _COMPUTED[name] if name in _COMPUTED else records.c[name] for name in RECORD_FIELDS}
 )
 PAIR_COLUMNS: Final[Columns] = MappingProxyType({name: offers.c[name] for name in PAIR_FIELDS})
@@ -37,68 +35,3 @@ ORDER_COLUMNS: Final[Columns] = MappingProxyType(
         "cost": records.c.cost_nano_usd,
     }
 )
-
-
-def where(condition: Condition, columns: Columns) -> ColumnElement[bool]:
-    """Return a condition as SQL. What is unknown meets no term, and not its opposite either."""
-    match condition:
-        case Term():
-            return _compare(_find(condition.field, columns), condition)
-        case Not(part):
-            return not_(where(part, columns))
-        case AllOf(parts):
-            return and_(true(), *(where(one, columns) for one in parts))
-        case AnyOf(parts):
-            return or_(*(where(one, columns) for one in parts))
-
-
-def beyond(query: Query, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return what holds for the rows after the place that a page ended at.
-
-    The first column is the order's own, the others tell equal rows apart.
-    """
-    known = columns[0].is_not(None)
-    if query.after is None:
-        return known
-    place = (query.after.value, query.after.id, query.after.silent_model)[: len(columns)]
-    row, last = tuple_(*columns), tuple_(*(literal(one) for one in place))
-    return and_(known, row < last if query.descending else row > last)
-
-
-def ordering(query: Query, *columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    """Return the order, by every column in one direction, so that an index can serve it."""
-    return [one.desc() if query.descending else one.asc() for one in columns]
-
-
-def _find(field: str, columns: Columns) -> ColumnElement[Any]:
-    if field.startswith(METADATA):
-        label: ColumnElement[Any] = records.c.metadata[field.removeprefix(METADATA)].as_string()
-        return label
-    return columns[field]
-
-
-def _compare(column: ColumnElement[Any], term: Term) -> ColumnElement[bool]:
-    value = term.value
-    match term.operator:
-        case Operator.EQUAL if isinstance(value, str) and "*" in value:
-            return column.like(_pattern(value), escape="\\")
-        case Operator.UNEQUAL if isinstance(value, str) and "*" in value:
-            return column.not_like(_pattern(value), escape="\\")
-        case Operator.EQUAL:
-            return column == value
-        case Operator.UNEQUAL:
-            return column != value
-        case Operator.BELOW:
-            return column < value
-        case Operator.AT_MOST:
-            return column <= value
-        case Operator.ABOVE:
-            return column > value
-        case Operator.AT_LEAST:
-            return column >= value
-
-
-def _pattern(text: str) -> str:
-    for special in "\\%_":
-        text = text.replace(special, f"\\{special}")
-    return text.replace("*", "%")

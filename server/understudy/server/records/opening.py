@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.server.config.settings import RecordSettings
-from understudy.server.records.engine import describe, explain, open_engine
+from understudy.server.database.engine import describe, explain, open_engine
+from understudy.server.database.migrating import AWAY, migrate
 from understudy.server.records.fold import Fold
 from understudy.server.records.instances import Instance
-from understudy.server.records.migrating import AWAY, migrate
 from understudy.server.records.processes import Process
 from understudy.server.records.reading import Reader
 from understudy.server.records.recorder import Recorder
 from understudy.server.records.retention import Retention
+from understudy.server.records.schema import MIGRATIONS
 from understudy.server.records.switches import Switches
+
+FILE = "records.db"
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,10 +43,10 @@ def open_records(settings: RecordSettings, state_dir: Path) -> Records:
     A store that is away is no reason not to serve: it is logged and tried again. Raises
     ConfigError for a URL that is none.
     """
-    engine = open_engine(settings.url, state_dir)
+    engine = open_engine(settings.url, state_dir / FILE, "understudy.records.url")
     is_ready = True
     try:
-        migrate(engine, patience=10.0)
+        migrate(engine, MIGRATIONS, patience=10.0)
     except AWAY as error:
         is_ready = False
         _LOG.warning("the records' store %s is away: %s", describe(engine), explain(error))

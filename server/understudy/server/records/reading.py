@@ -1,37 +1,25 @@
 """Answers questions about records and pairs. Blocks: ask in a thread, never on an event loop."""
 
-import sqlite3
-import time
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, tuple_
-from sqlalchemy.exc import SQLAlchemyError
 
+from understudy.server.database.asking import asking
+from understudy.server.database.conditions import beyond, ordering, where
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice
 from understudy.server.domain.record_queries import Found, Place, Query
 from understudy.server.domain.records import Kept, Pair, Record, SilentSide, Texts, TextState
-from understudy.server.errors import Reason, RefusedError
-from understudy.server.records.conditions import (
-    ORDER_COLUMNS,
-    PAIR_COLUMNS,
-    RECORD_COLUMNS,
-    beyond,
-    ordering,
-    where,
-)
-from understudy.server.records.engine import explain
+from understudy.server.records.conditions import ORDER_COLUMNS, PAIR_COLUMNS, RECORD_COLUMNS
 from understudy.server.records.fold import PROMPT
 from understudy.server.records.rows import Row, read_record, read_silent_side
 from understudy.server.records.schema import not_mirrored, offers, records, texts
 
-LONGEST: Final = 5.0  # seconds for one question
 MOST_TEXT: Final = 8 * 1024 * 1024  # characters of texts in one page
-_OPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's machine
+_AWAY: Final = "the records cannot be read"
 _AT_ONCE: Final = 500  # names in one IN
 
 _MESSAGES = msgspec.json.Decoder(tuple[Message, ...])
@@ -56,7 +44,7 @@ class Reader:
             .order_by(*ordering(query, *key))
             .limit(query.limit + 1)
         )
-        with asking(self._engine) as connection:
+        with asking(self._engine, _AWAY) as connection:
             rows = connection.execute(statement).mappings().all()
             page = rows[: query.limit]
             kept = _keep(connection, [read_record(row) for row in page], with_texts)
@@ -82,7 +70,7 @@ class Reader:
             .order_by(*ordering(query, *key))
             .limit(query.limit + 1)
         )
-        with asking(self._engine) as connection:
+        with asking(self._engine, _AWAY) as connection:
             rows = connection.execute(statement).mappings().all()
             page = rows[: query.limit]
             pairs = _read_pairs(connection, [row["pair_id"] for row in page], with_texts)
@@ -94,7 +82,7 @@ class Reader:
 
     def get_pair(self, pair_id: str, *, with_texts: bool) -> Pair | None:
         """Return what is known of one request, `None` if nothing is."""
-        with asking(self._engine) as connection:
+        with asking(self._engine, _AWAY) as connection:
             pair = _read_pairs(connection, [pair_id], with_texts)[pair_id]
         return pair if pair.primary or pair.silents else None
 
@@ -104,7 +92,7 @@ class Reader:
         statement = select(offers.c.silent_model, offers.c.outcome, func.count()).group_by(
             offers.c.silent_model, offers.c.outcome
         )
-        with asking(self._engine) as connection:
+        with asking(self._engine, _AWAY) as connection:
             for model, outcome, count in connection.execute(statement):
                 counts[model][outcome or "UNDER_WAY"] = count
         return dict(counts)
@@ -115,34 +103,10 @@ class Reader:
         statement = select(
             not_mirrored.c.silent_model, not_mirrored.c.reason, func.count()
         ).group_by(not_mirrored.c.silent_model, not_mirrored.c.reason)
-        with asking(self._engine) as connection:
+        with asking(self._engine, _AWAY) as connection:
             for model, reason, count in connection.execute(statement):
                 counts[model][reason] = count
         return dict(counts)
-
-
-@contextmanager
-def asking(engine: Engine) -> Generator[Connection]:
-    """Open a transaction that reads, for a few seconds at most."""
-    try:
-        with engine.connect() as connection:
-            if engine.dialect.name != "sqlite":
-                yield connection
-                return
-            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-            deadline = time.monotonic() + LONGEST
-            driver.set_progress_handler(lambda: time.monotonic() > deadline, _OPS_BETWEEN_LOOKS)
-            try:
-                yield connection
-            finally:
-                driver.set_progress_handler(None, 0)
-    except (SQLAlchemyError, OSError) as error:
-        cause = explain(error)
-        if "interrupted" in cause or "statement timeout" in cause:
-            cause = "the question took too long; narrow its filter"
-        raise RefusedError(
-            Reason.STORE_UNAVAILABLE, f"the records cannot be read: {cause}", retry_after=1.0
-        ) from error
 
 
 def _has_earlier_sibling(query: Query) -> Any:

@@ -14,13 +14,14 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from understudy.server.database.engine import describe, explain, writing
+from understudy.server.database.migrating import migrate
 from understudy.server.events import CallEvent
 from understudy.server.records.batch import Batch
-from understudy.server.records.engine import describe, explain, writing
 from understudy.server.records.fold import Fold
 from understudy.server.records.instances import Instance, announce, retire, sweep
-from understudy.server.records.migrating import migrate
 from understudy.server.records.retention import Retention
+from understudy.server.records.schema import MIGRATIONS
 from understudy.server.records.writing import write
 
 _LOG = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ class Recorder:
 
     def _work(self) -> None:
         if not self._is_ready:
-            migrate(self._engine, patience=0.0)
+            migrate(self._engine, MIGRATIONS, patience=0.0)
             self._is_ready = True
         now = time.monotonic()
         if self._clocks.sweep.strikes(now):  # first, or offers would have no known owner
@@ -208,7 +209,7 @@ class Recorder:
 
     def _finish(self) -> None:
         if not self._is_ready:
-            migrate(self._engine, patience=0.0)
+            migrate(self._engine, MIGRATIONS, patience=0.0)
         self._write()
         with writing(self._engine) as connection:
             lost = retire(connection, self._instance, self._epoch())

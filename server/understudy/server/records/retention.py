@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Column, Connection, Engine, Table, delete, func, select, text, tuple_
 
 from understudy.server.config.settings import RetentionSettings
-from understudy.server.records.engine import maintaining, writing
+from understudy.server.database.engine import maintaining, writing
 from understudy.server.records.erasing import erase_texts
 from understudy.server.records.schema import instances, not_mirrored, offers, records, texts
 

@@ -19,11 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from understudy.server.database.migrating import Chain
+
 Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
 NEWEST = "0001"
+MIGRATIONS = Chain(
+    "understudy.server.records:migrations", VERSION_TABLE, NEWEST, lock=0x756E6472_72656373
+)
 
 metadata = MetaData()
 

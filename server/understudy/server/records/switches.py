@@ -1,16 +1,16 @@
 """Remembers which silent models are paused, so that a restart does not wake them. Blocks."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Delete, Engine, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
-from understudy.server.errors import Reason, RefusedError
+from understudy.server.database.asking import refusing
+from understudy.server.database.engine import writing
 from understudy.server.records.cleaning import clean
-from understudy.server.records.engine import explain, writing
 from understudy.server.records.schema import mirror_pauses
+
+_AWAY = "the store of pauses is away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Switches:
 
     def load(self) -> tuple[Pause, ...]:
         """Return the pauses in force."""
-        with _telling(), self._engine.connect() as connection:
+        with refusing(_AWAY), self._engine.connect() as connection:
             rows = connection.execute(select(mirror_pauses).order_by(mirror_pauses.c.silent_model))
             return tuple(Pause(*row) for row in rows)
 
     def pause(self, silent_model: str, actor: str, cause: str) -> None:
         """Keep a pause; the newest actor and cause stand."""
-        with _telling(), writing(self._engine) as connection:
+        with refusing(_AWAY), writing(self._engine) as connection:
             connection.execute(_of(silent_model))
             connection.execute(
                 insert(mirror_pauses).values(
@@ -54,21 +54,10 @@ class Switches:
 
     def resume(self, silent_model: str) -> None:
         """Forget a pause, if there is one. The empty name is the pause of all, and not each."""
-        with _telling(), writing(self._engine) as connection:
+        with refusing(_AWAY), writing(self._engine) as connection:
             connection.execute(_of(silent_model))
 
 
 def _of(silent_model: str) -> Delete:
     return delete(mirror_pauses).where(mirror_pauses.c.silent_model == silent_model)
 
-
-@contextmanager
-def _telling() -> Generator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        raise RefusedError(
-            Reason.STORE_UNAVAILABLE,
-            f"the store of pauses is away: {explain(error)}",
-            retry_after=1.0,
-        ) from error

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Engine, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
+from understudy.server.database.engine import writing
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import Record
 from understudy.server.records.batch import Batch, OfferRow, TextRow
-from understudy.server.records.engine import writing
 from understudy.server.records.schema import not_mirrored, offers, records, texts
 
 Row = Mapping[str, object]

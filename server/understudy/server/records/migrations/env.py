@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `records.migrating` hands over, and no other way."""
+"""Runs the migrations on the connection that `database.migrating` hands over, and no other way."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Opens the store: SQLite in the state directory, or PostgreSQL by URL.
+"""Opens a database: SQLite in a file, or PostgreSQL by URL.
 
 What each database needs to be set to is here, and how its errors are told without what they
 quote; which statements are run is not.
@@ -18,7 +18,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from understudy.server.domain.deployment import Secret
 from understudy.server.errors import ConfigError
 
-FILE = "records.db"
 PATIENCE = 2.0  # seconds to wait for another's lock
 LONGEST_STATEMENT = 10.0  # seconds; PostgreSQL only, SQLite's readers bound themselves
 LONGEST_CAUSE = 200  # characters
@@ -27,27 +26,30 @@ _BEGIN = "understudy_begin"
 
 
 class TablesError(Exception):
-    """The store's tables are not such as this version knows."""
+    """The tables are not such as this version knows."""
 
 
 _PRAGMAS = (
     # What is deleted is overwritten, not only forgotten.
     "PRAGMA secure_delete = ON",
-    # With a write-ahead log, a crash of the process loses nothing that was committed.
-    "PRAGMA synchronous = NORMAL",
     "PRAGMA case_sensitive_like = ON",
 )
 
 
-def open_engine(url: Secret | None, state_dir: Path) -> Engine:
-    """Return the engine of the records. Connects at the first use; raises ConfigError for a bad URL."""
+def open_engine(
+    url: Secret | None, file: Path, setting: str, *, durable: bool = False
+) -> Engine:
+    """Return an engine, which connects at its first use. `setting` names the URL in faults.
+
+    `durable` is for what may not even be lost to a power cut. Raises ConfigError for a bad URL.
+    """
     if url is None:
-        return _open_sqlite(state_dir / FILE)
-    return _open_postgresql(_read_url(url))
+        return _open_sqlite(file, "FULL" if durable else "NORMAL")
+    return _open_postgresql(_read_url(url, setting), setting)
 
 
 def describe(engine: Engine) -> str:
-    """Return where the store is, for people: a path, or a URL without its password."""
+    """Return where the database is, for people: a path, or a URL without its password."""
     if engine.dialect.name == "sqlite":
         return engine.url.database or ""
     return engine.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
@@ -75,7 +77,7 @@ def maintaining(engine: Engine) -> Generator[sqlite3.Connection]:
 
 
 def explain(error: Exception) -> str:
-    """Say what is wrong with the store, in the database's words where these quote no data."""
+    """Say what is wrong with the database, in the database's words where these quote no data."""
     if isinstance(error, OperationalError | InterfaceError) and error.orig is not None:
         lines = str(error.orig).strip().splitlines()
         return lines[0][:LONGEST_CAUSE] if lines else type(error.orig).__name__
@@ -88,7 +90,7 @@ def explain(error: Exception) -> str:
     return type(error).__name__
 
 
-def _open_sqlite(path: Path) -> Engine:
+def _open_sqlite(path: Path, synchronous: str) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": PATIENCE},
@@ -103,6 +105,8 @@ def _open_sqlite(path: Path) -> Engine:
 
     def set_up(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver would at odd times
+        # With a write-ahead log, a crash of the process loses nothing committed even at NORMAL.
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
 
@@ -133,7 +137,7 @@ def _create(path: Path) -> None:
         empty.unlink()
 
 
-def _open_postgresql(url: URL) -> Engine:
+def _open_postgresql(url: URL, setting: str) -> Engine:
     try:
         engine = create_engine(
             url,
@@ -149,7 +153,7 @@ def _open_postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError as error:
         raise ConfigError(
-            ["understudy.records.url: PostgreSQL needs: pip install 'understudy[postgres]'"]
+            [f"{setting}: PostgreSQL needs: pip install 'understudy[postgres]'"]
         ) from error
 
     def set_up(connection: Any, _: object) -> None:
@@ -162,15 +166,13 @@ def _open_postgresql(url: URL) -> Engine:
     return engine
 
 
-def _read_url(secret: Secret) -> URL:
+def _read_url(secret: Secret, setting: str) -> URL:
     try:
         url = make_url(secret.value)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            ["understudy.records.url: is no URL such as postgresql://user@host/database"]
+            [f"{setting}: is no URL such as postgresql://user@host/database"]
         ) from error.with_traceback(None)
     if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise ConfigError(
-            ["understudy.records.url: must begin with postgresql://; leave it out for SQLite"]
-        )
+        raise ConfigError([f"{setting}: must begin with postgresql://; leave it out for SQLite"])
     return url.set(drivername="postgresql+psycopg")
