@@ -59,6 +59,12 @@ bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
 bench-isolation: .venv/dev ## Measure what a silent model in trouble costs the primary (ARGS='--fault huge')
 	@exec $(BIN)/python -m benchmarks.isolation $(ARGS)
 
+faults: .venv/dev ## Play every way in which an upstream misbehaves (ARGS='--case redirect')
+	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
+
+fuzz: .venv/dev ## Fuzz conversion, parsing, framing and the service for ten minutes
+	$(BIN)/pytest -m proof tests/faults/test_fuzz.py tests/faults/test_fuzz_service.py $(ARGS)
+
 lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -86,4 +92,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation faults fuzz lock

@@ -59,8 +59,8 @@ def standings(config: Config) -> dict[str, Standing]:
             "router_settings.routing_strategy.usage-based-routing-v2",
             MISSED,
         ),
-        ("router_settings: {allowed_fails: 3}", "router_settings.allowed_fails", MISSED),
-        ("router_settings: {cooldown_time: 30}", "router_settings.cooldown_time", MISSED),
+        ("router_settings: {allowed_fails: 3}", "router_settings.allowed_fails", HONOURED),
+        ("router_settings: {cooldown_time: 30}", "router_settings.cooldown_time", HONOURED),
         (
             "router_settings: {optional_pre_call_checks: [router_budget_limiting]}",
             "router_settings.optional_pre_call_checks.router_budget_limiting",
@@ -167,8 +167,8 @@ def test_accepting_what_is_not_there_is_mentioned() -> None:
 UNUSABLE = """
 model_list:
   - {model_name: g, litellm_params: {model: simulated/a, weight: 0.2}}
-  - {model_name: g, litellm_params: {model: anthropic/b, weight: %s}}
-  - {model_name: alone, litellm_params: {model: anthropic/c}}
+  - {model_name: g, litellm_params: {model: bedrock/b, weight: %s}}
+  - {model_name: alone, litellm_params: {model: bedrock/c}}
 """
 
 
@@ -177,7 +177,7 @@ def test_an_unusable_deployment_with_a_share_beside_usable_ones_stops_the_servic
 
     (refusal,) = refusals(config)
     assert refusal.startswith("model group 'g': deployment ")
-    assert "(anthropic/b) has 80% of the calls and cannot be asked: provider 'anthropic'" in refusal
+    assert "(bedrock/b) has 80% of the calls and cannot be asked: provider 'bedrock'" in refusal
     assert refusals(config, allow_unusable=True) == []
 
 

@@ -1,7 +1,5 @@
 """Aliases and fallbacks: what leads where, and what leads nowhere."""
 
-from itertools import pairwise
-
 import pytest
 
 from understudy.server.config import Config, Standing
@@ -116,16 +114,6 @@ def test_a_fallback_of_nothing_is_without_effect() -> None:
 
 def test_a_group_does_not_fall_back_to_itself() -> None:
     assert read(GROUPS + "router_settings: {fallbacks: [{a: [a]}]}").snapshot.fallbacks == {}
-
-
-def test_fallbacks_in_a_circle_are_mentioned() -> None:
-    config = read(GROUPS + "router_settings: {fallbacks: [{a: [b]}, {b: [c]}, {c: [a]}]}")
-
-    (note,) = config.report.notes
-    assert note.startswith("fallbacks lead back: ")
-    way = note.removeprefix("fallbacks lead back: ").split(";")[0].split(" → ")
-    assert way[0] == way[-1]
-    assert sorted(pairwise(way)) == [("a", "b"), ("b", "c"), ("c", "a")]
 
 
 @pytest.mark.parametrize(

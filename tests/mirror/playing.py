@@ -18,12 +18,12 @@ from understudy.server.mirror import ThreadedMirror
 from understudy.server.ports import Dialect, Upstream
 from understudy.server.providers import dialect
 from understudy.server.upstream import HttpUpstream
-from understudy.server.upstream.egress import make_tls_context
+from understudy.server.upstream.egress import TlsContexts
 
 from ..stub.eventually import eventually
 from ..stub.faultstub import FaultStub
 
-_TLS = make_tls_context()
+_TLS = TlsContexts()
 _NUMBERS = count()
 
 

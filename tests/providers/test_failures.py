@@ -85,25 +85,6 @@ def test_a_prompt_over_the_rate_is_a_rate_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (
-            fault(message="Incorrect API key provided: xa***ey."),
-            Reason.UPSTREAM_CREDENTIALS_REJECTED,
-        ),
-        (
-            fault(message="API key not valid. Pass a valid one."),
-            Reason.UPSTREAM_CREDENTIALS_REJECTED,
-        ),
-        (fault(message="foo/bar is not a valid model ID"), Reason.UPSTREAM_MODEL_NOT_FOUND),
-        (fault(code="model_not_found"), Reason.UPSTREAM_MODEL_NOT_FOUND),
-    ],
-)
-def test_what_the_operator_must_mend_is_not_the_caller_s_fault(body: bytes, reason: Reason) -> None:
-    assert classify(400, {}, body).reason is reason
-
-
-@pytest.mark.parametrize(
     ("body", "quoted"),
     [
         (fault(message="plain words"), "plain words"),
@@ -124,6 +105,15 @@ def test_what_the_operator_must_mend_is_not_the_caller_s_fault(body: bytes, reas
         (fault(message="Provider erred", metadata={"raw": '{"detail":"why"}'}), "erred: why"),
         (fault(message="Provider erred", metadata={"raw": "in plain words"}), "erred: in plain w"),
         (b'"a JSON string"', "a JSON string"),
+        (
+            (
+                b'{"object":"error","message":{"detail":[{"msg":"Extra inputs","input":"secret '
+                b'prompt"}]},"raw_status_code":422}'
+            ),
+            "Extra inputs",
+        ),
+        (fault(message='{"error": {"message": "within"}}'), "within"),
+        (fault(message="{no JSON}"), "{no JSON}"),
         (b'{"error":"{\\"message\\":\\"JSON in a string\\"}"}', "JSON in a string"),
     ],
 )
@@ -200,7 +190,21 @@ def test_a_redirect_does_not_say_where_to(location: str) -> None:
             {"type": "invalid_request_error", "code": "model_not_found"},
             Reason.UPSTREAM_MODEL_NOT_FOUND,
         ),
+        (
+            {"type": "invalid_request_error", "code": "rate_limit_exceeded"},
+            Reason.UPSTREAM_RATE_LIMITED,
+        ),
         ({"type": "authentication_error"}, Reason.UPSTREAM_CREDENTIALS_REJECTED),
+        ({"status": "UNAVAILABLE"}, Reason.UPSTREAM_UNAVAILABLE),
+        ({"http_status_code": 422}, Reason.UPSTREAM_REJECTED_REQUEST),
+        ({"type": "billing_error"}, Reason.UPSTREAM_QUOTA_EXHAUSTED),
+        ({"type": "request_too_large"}, Reason.REQUEST_TOO_LARGE),
+        ({"type": "conflict_error"}, Reason.UPSTREAM_CONFLICT),
+        ({"type": "api_error"}, Reason.UPSTREAM_INTERNAL_ERROR),
+        (
+            {"type": "api_error", "message": "Output blocked by content filtering policy"},
+            Reason.CONTENT_POLICY_REJECTED,
+        ),
         ({"code": "content_filter"}, Reason.CONTENT_POLICY_REJECTED),
         ({"message": "`inputs` must have less than 5 tokens"}, Reason.CONTEXT_LENGTH_EXCEEDED),
         ({"message": "whatever"}, Reason.UPSTREAM_INTERNAL_ERROR),

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.server.domain.completion import Completion, Delta
+from understudy.server.domain.completion import Completion, Delta, Routing
 from understudy.server.errors import Reason, UpstreamError
 from understudy.server.providers import dialect
+from understudy.server.servicers.write_answer import write_completion
 
 from .samples import events, last, read, whole, word
 
@@ -39,6 +40,21 @@ STREAMS = [
     events([word("a")], end=b"").replace(b"\n", b"\r\n"),
     events([word(r"\ud800"), last()]).replace(b"\n", b"\r"),
     events(['{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f"}}]}}]}', last()]),
+    events(
+        [
+            (
+                '{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"text":"Hm"}]},'
+                '{"type":"text","text":"é"},{"type":"chart"}],"images":[{}]}}]}'
+            ),
+            '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}}]}}]}',
+            (
+                '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"g"},'
+                '"extra_content":{"x":1}}]}}]}'
+            ),
+            '{"choices":[],"x_groq":{"usage":{"prompt_tokens":1,"completion_tokens":2,"cost":0.5}}}',
+            last(),
+        ]
+    ),
     whole('{"content":"a"}'),
     whole('{"content":"\\ud800"}')[:-3],
     b"  \n" + whole('{"content":"a"}'),
@@ -79,6 +95,8 @@ NAMES = st.sampled_from(
     id object created model choices usage error system_fingerprint index message delta content role
     finish_reason logprobs tool_calls function name arguments prompt_tokens total_tokens text
     completion_tokens refusal reasoning token logprob bytes top_logprobs prompt_tokens_details
+    cost total_cost cached_tokens prompt_cache_hit_tokens thinking type images audio x_groq
+    extra_content
     """.split()  # noqa: SIM905, as above
 )
 JSON = st.recursive(
@@ -110,6 +128,8 @@ def test_answers_fit_the_wire(reply: dict[str, object]) -> None:
         assert all(0 <= one.index < 2**31 for one in found.choices)
         if found.usage is not None:
             assert 0 <= found.usage.total_tokens < 2**31
+        assert 0 <= (found.provider_cost_nano_usd or 0) < 2**63
+        write_completion(found, Routing("p", "r", "g", "d", "openai", "m", 1, 1))
 
 
 # Each is a mebibyte; the parser skips it or gives up, and builds nothing of that size.
@@ -135,6 +155,19 @@ def test_answers_fit_the_wire(reply: dict[str, object]) -> None:
         ),
         (
             b'{"choices":[{"message":{"content":[' + b"{}," * (MIB // 3) + b"{}]}}]}",
+            Reason.UPSTREAM_MALFORMED_RESPONSE,
+        ),
+        (
+            b'{"choices":[{"message":{"content":[{"thinking":['
+            + b"{}," * (MIB // 3)
+            + b"{}]}]}}]}",
+            None,
+        ),
+        (b'{"choices":[{"message":{"images":' + b"[" * MIB, Reason.UPSTREAM_MALFORMED_RESPONSE),
+        (b'{"choices":[{"message":{"images":"' + b"a" * MIB + b'"}}]}', None),
+        (b'{"choices":[{"message":{}}],"usage":{"cost":' + b"9" * MIB + b"}}", None),
+        (
+            b'{"choices":[{"message":{}}],"x_groq":{"error":' + b"[" * MIB,
             Reason.UPSTREAM_MALFORMED_RESPONSE,
         ),
         (

@@ -154,59 +154,6 @@ def test_a_prompt_that_is_too_long_is_known_in_every_dialect(
     assert found == numbers
 
 
-REFUSED = [
-    (
-        "Azure",
-        400,
-        fault(
-            message="The response was filtered due to the prompt triggering Azure OpenAI's "
-            "content management policy. Please modify your prompt and retry.",
-            type=None,
-            param="prompt",
-            code="content_filter",
-            status=400,
-            innererror={
-                "code": "ResponsibleAIPolicyViolation",
-                "content_filter_result": {"hate": {"filtered": True, "severity": "high"}},
-            },
-        ),
-    ),
-    ("OpenAI", 400, fault(message="no", type="x", code="content_policy_violation")),
-    (
-        "OpenAI, reasoning",
-        400,
-        fault(
-            message="Invalid prompt: your prompt was flagged as potentially violating our usage "
-            "policy.",
-            code="invalid_prompt",
-        ),
-    ),
-    (
-        "OpenAI, in words",
-        400,
-        fault(message="Your request was rejected as a result of our safety system."),
-    ),
-    ("Together", 422, fault(message="Input text may violate our content policy")),
-    (
-        "OpenRouter",
-        403,
-        fault(
-            code=403,
-            message="Your input was flagged",
-            metadata={"reasons": ["violence"], "flagged_input": "…", "provider_name": "X"},
-        ),
-    ),
-    ("inner code only", 400, fault(innererror={"code": "ResponsibleAIPolicyViolation"})),
-]
-
-
-@pytest.mark.parametrize(
-    ("status", "body"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
-)
-def test_a_refusal_by_policy_is_known_in_every_dialect(status: int, body: bytes) -> None:
-    assert classify(status, {}, body).reason is Reason.CONTENT_POLICY_REJECTED
-
-
 @pytest.mark.parametrize(
     ("status", "reason"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.server.domain.deployment import Endpoint
+from understudy.server.domain.deployment import ClientCredentials, Endpoint, Secret
 from understudy.server.errors import Reason, UpstreamError
 from understudy.server.providers.failures import classify
 from understudy.server.providers.redaction import redact, redacted, scrub
@@ -195,3 +195,22 @@ def test_any_text_and_any_key_can_be_redacted(text: str, key: str) -> None:
 
 def _json(text: str) -> bytes:
     return json.dumps({"error": {"message": text}}).encode()
+
+
+@pytest.mark.parametrize("echo", ["plain", "quoted", "in a sentence", "header", "upper case"])
+def test_a_web_token_is_scrubbed_though_no_endpoint_holds_it(echo: str) -> None:
+    parts = ({"alg": "RS256", "typ": "JWT"}, {"aud": "https://x.example", "exp": 1700000000})
+    token = ".".join(urlsafe_b64encode(json.dumps(one).encode()).decode() for one in parts)
+
+    message = classify(401, {}, _json(ECHOES[echo](token + ".c2lnbmF0dXJl"))).message
+
+    assert token[4:12].lower() not in message.lower()
+    assert token[-8:].lower() not in message.lower()
+
+
+def test_the_secret_of_a_login_is_redacted() -> None:
+    login = ClientCredentials("https://x.example/token", "me", Secret(ODD_KEY), "scope")
+    target = Endpoint("https://y.example", (), login=login)
+
+    for echo in ECHOES.values():
+        assert ODD_KEY not in redact(echo(ODD_KEY), target)

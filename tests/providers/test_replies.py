@@ -121,6 +121,29 @@ def test_an_unknown_finish_reason_is_passed_on() -> None:
     assert answer.choices[0].finish_reason == "model_got_bored"
 
 
+@pytest.mark.parametrize(
+    ("word_of_theirs", "ours"),
+    [
+        ("eos", "stop"),
+        ("eos_token", "stop"),
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_length", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("function_call", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("content_filtered", "content_filter"),
+    ],
+)
+def test_an_end_that_openai_has_a_word_for_is_called_so(word_of_theirs: str, ours: str) -> None:
+    _, answer = read([whole(HELLO, f'"{word_of_theirs}"')])
+    _, streamed = read([events([word("Hi"), last(word_of_theirs)])], stream=True)
+
+    assert answer.choices[0].finish_reason == streamed.choices[0].finish_reason == ours
+
+
 def test_several_choices_keep_their_places() -> None:
     body = f'{{"choices":[{{"message":{HELLO}}},{{"index":null,"message":{HELLO}}}]}}'.encode()
 

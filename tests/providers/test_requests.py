@@ -1,6 +1,7 @@
 """What goes over the wire, byte for byte, for each provider."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from understudy.server.domain.chat import ChatCall, Message
 from understudy.server.domain.deployment import Deployment
 from understudy.server.errors import RefusedError, RequestError
 from understudy.server.providers import dialect
+from understudy.server.providers.families import SPOKEN
 
 from .samples import SCHEMA, call, deployment, everything
 
@@ -22,6 +24,49 @@ MODELS = {
     "openrouter": "meta-llama/llama-2-70b-chat",
     "litellm_proxy": "gpt-4",
     "custom_openai": "my-model",
+    "ai21": "jamba-large",
+    "ai21_chat": "jamba-large",
+    "aiml": "gpt-4o",
+    "cerebras": "llama-3.3-70b",
+    "codestral": "codestral-latest",
+    "cohere": "command-a-03-2025",
+    "cohere_chat": "command-a-03-2025",
+    "dashscope": "qwen-plus",
+    "databricks": "databricks-meta-llama-3-3-70b-instruct",
+    "deepinfra": "meta-llama/Meta-Llama-3.1-70B-Instruct",
+    "deepseek": "deepseek-chat",
+    "featherless_ai": "Qwen/Qwen2.5-72B-Instruct",
+    "fireworks_ai": "accounts/fireworks/models/llama-v3p1-70b-instruct",
+    "friendliai": "meta-llama-3.1-70b-instruct",
+    "gemini": "gemini-2.5-flash",
+    "github": "openai/gpt-4o",
+    "groq": "llama-3.3-70b-versatile",
+    "hosted_vllm": "meta-llama/Llama-3.1-8B-Instruct",
+    "hyperbolic": "meta-llama/Meta-Llama-3.1-70B-Instruct",
+    "inception": "mercury",
+    "lambda_ai": "llama3.3-70b-instruct-fp8",
+    "llamafile": "llamafile",
+    "lm_studio": "qwen2.5-7b-instruct",
+    "meta_llama": "Llama-4-Maverick-17B-128E-Instruct-FP8",
+    "minimax": "MiniMax-M2",
+    "mistral": "mistral-large-latest",
+    "moonshot": "kimi-k2-turbo-preview",
+    "morph": "morph-v3-large",
+    "nebius": "meta-llama/Llama-3.3-70B-Instruct",
+    "novita": "meta-llama/llama-3.3-70b-instruct",
+    "nscale": "meta-llama/Llama-3.3-70B-Instruct",
+    "nvidia_nim": "meta/llama-3.1-70b-instruct",
+    "openai_like": "my-model",
+    "ovhcloud": "Meta-Llama-3_3-70B-Instruct",
+    "perplexity": "sonar",
+    "sambanova": "Meta-Llama-3.3-70B-Instruct",
+    "v0": "v0-1.5-md",
+    "vercel_ai_gateway": "openai/gpt-4o",
+    "volcengine": "doubao-1-5-pro-32k-250115",
+    "wandb": "meta-llama/Llama-3.1-8B-Instruct",
+    "xai": "grok-3",
+    "xinference": "my-model",
+    "zai": "glm-4.6",
 }
 
 
@@ -45,6 +90,12 @@ def test_a_prompt_is_written_as_the_provider_expects_it(provider: str, stream: b
     assert request.warnings == ()
 
 
+def test_every_provider_s_request_is_recorded() -> None:
+    spoken = {one for one, family in SPOKEN.items() if family.dialect == "openai"}
+
+    assert spoken == MODELS.keys()
+
+
 def test_all_that_the_contract_has_reaches_the_wire() -> None:
     request = dialect("openai").encode(everything(), deployment())
 
@@ -53,7 +104,8 @@ def test_all_that_the_contract_has_reaches_the_wire() -> None:
 
 @pytest.mark.parametrize("provider", MODELS)
 def test_schemas_keep_their_bytes(provider: str) -> None:
-    request = dialect(provider).encode(everything(), deployment(provider))
+    target = replace(deployment(provider), drop_params=True)
+    request = dialect(provider).encode(everything(), target)
 
     assert request.body.count(SCHEMA) == 2
 
@@ -143,6 +195,14 @@ def test_a_lone_surrogate_is_the_caller_s_to_mend() -> None:
 
     with pytest.raises(RequestError, match="lone surrogate"):
         dialect("openai").encode(prompt, deployment())
+
+
+@pytest.mark.parametrize("provider", ["groq", "mistral"])
+def test_a_lone_surrogate_in_a_thought_is_no_other(provider: str) -> None:
+    prompt = ChatCall((Message("assistant", "", reasoning_content="\ud800"),), {})
+
+    with pytest.raises(RequestError, match="lone surrogate"):
+        dialect(provider).encode(prompt, deployment(provider))
 
 
 def test_a_deployment_without_an_endpoint_is_refused() -> None:

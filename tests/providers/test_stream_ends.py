@@ -72,7 +72,7 @@ def test_a_stream_that_ends_before_any_choice_is_empty() -> None:
         ("event: error\ndata: the model fell over", Reason.UPSTREAM_INTERNAL_ERROR),
         ('data: {"error":{"code":429,"message":"x"}}', Reason.UPSTREAM_RATE_LIMITED),
         ('data: {"error":{"code":"502","message":"x"}}', Reason.UPSTREAM_UNAVAILABLE),
-        ('data: {"error":"x","error_type":"overloaded"}', Reason.UPSTREAM_RATE_LIMITED),
+        ('data: {"error":"x","error_type":"overloaded"}', Reason.UPSTREAM_OVERLOADED),
         ('data: {"object":"error","message":"x","code":400}', Reason.UPSTREAM_REJECTED_REQUEST),
         (
             (

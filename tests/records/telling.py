@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from understudy.server.domain.chat import ChatCall, Message
 from understudy.server.domain.completion import Choice, Completion, Usage
+from understudy.server.domain.experiments import Assigned, AssignmentReason
 from understudy.server.domain.mirroring import (
     Comparison,
     Disposition,
@@ -24,6 +25,7 @@ from understudy.server.events import (
     FirstDelta,
     Mirrored,
     SilentEnded,
+    VariantChosen,
 )
 
 
@@ -106,6 +108,11 @@ def answered(
     if dispositions:
         yield Mirrored(pair_id, begin, tuple(dispositions))
     group = next(iter(asked.target.models), asked.target.model)
+    if asked.target.models:
+        assigned = None
+        if experiment := asked.target.experiment:
+            assigned = Assigned(experiment, group, AssignmentReason.OVERRIDDEN)
+        yield VariantChosen(pair_id, begin, group, assigned)
     yield from attempt(pair_id, 1, begin, begin + latency, group=group, completion=answer(text))
     yield CallEnded(pair_id, begin + latency, None, 1)
 

@@ -38,6 +38,7 @@ def snapshot(
     aliases: Mapping[str, str] | None = None,
     fallbacks: Mapping[str, tuple[str, ...]] | None = None,
     context_window_fallbacks: Mapping[str, tuple[str, ...]] | None = None,
+    content_policy_fallbacks: Mapping[str, tuple[str, ...]] | None = None,
     max_fallbacks: int = 5,
 ) -> Snapshot:
     names = dict.fromkeys(one.group for one in deployments)
@@ -51,5 +52,6 @@ def snapshot(
         num_retries=num_retries,
         fallbacks=fallbacks or {},
         context_window_fallbacks=context_window_fallbacks or {},
+        content_policy_fallbacks=content_policy_fallbacks or {},
         max_fallbacks=max_fallbacks,
     )

@@ -1,6 +1,7 @@
 """Who is asked first, and who next after a failure."""
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from understudy.server.domain.deployment import Deployment, Snapshot
 from understudy.server.errors import Reason, RefusedError
+from understudy.server.providers.failures import classify
 from understudy.server.routing.attempts import (
     REMEDIES,
     Course,
     draw_deployment,
     first_course,
+    is_replaceable,
     next_course,
 )
 
@@ -107,6 +110,27 @@ def test_a_prompt_too_long_goes_to_the_larger_model() -> None:
     assert tour(live, Reason.CONTEXT_LENGTH_EXCEEDED) == ["a", "large"]
 
 
+@pytest.mark.parametrize("reason", [Reason.CONTEXT_LENGTH_EXCEEDED, Reason.CONTENT_POLICY_REJECTED])
+@pytest.mark.parametrize("source", ["group", "*"])
+def test_a_list_of_its_own_comes_before_the_next_order_and_any_retry(
+    reason: Reason, source: str
+) -> None:
+    own, others = {source: ("own",)}, {source: ("other",)}
+    is_length = reason is Reason.CONTEXT_LENGTH_EXCEEDED
+    live = snapshot(
+        deployment("a", order=1),
+        deployment("b", order=2),
+        deployment("own", group="own"),
+        deployment("other", group="other"),
+        num_retries=3,
+        context_window_fallbacks=own if is_length else others,
+        content_policy_fallbacks=others if is_length else own,
+    )
+
+    assert tour(live, reason)[:2] == ["a", "own"]
+    assert tour(live, Reason.UPSTREAM_FORBIDDEN) == ["a", "b"]
+
+
 def test_fallbacks_that_go_round_in_a_circle_end() -> None:
     live = snapshot(
         deployment("a", group="a"),
@@ -122,6 +146,78 @@ def test_a_full_deployment_gives_way_to_its_neighbour_without_costing_a_retry() 
     live = snapshot(deployment("a"), deployment("b"), num_retries=0)
 
     assert tour(live, Reason.LOCAL_POOL_EXHAUSTED) == ["a", "b"]
+
+
+def test_a_refusal_after_a_failure_leaves_the_failures_retry() -> None:
+    """One whose circuit is open does not cost its neighbour the retry that it has."""
+    live = snapshot(deployment("a"), deployment("b"))
+    failed, refused = live.groups["group"].deployments
+
+    course = next_course(live, first_course(live.groups["group"]), failed, BUSY)
+    assert course is not None
+    course = next_course(replace(live, num_retries=2), course, refused, Reason.CIRCUIT_OPEN)
+
+    assert course is not None
+    assert (course.retries, course.repeats, course.tried) == (2, True, frozenset())
+
+
+def test_a_refusal_alone_is_not_repeated() -> None:
+    assert tour(snapshot(deployment("a")), Reason.CIRCUIT_OPEN) == ["a"]
+
+
+def test_without_a_retry_the_next_order_or_the_fallback_follows() -> None:
+    live = snapshot(
+        deployment("a"), deployment("b"), deployment("c", group="c"), fallbacks={"group": ("c",)}
+    )
+    course = first_course(live.groups["group"])
+
+    following = next_course(
+        live, course, live.groups["group"].deployments[0], BUSY, may_retry=False
+    )
+
+    assert following is not None
+    assert following.group.name == "c"
+
+
+def test_one_is_replaceable_where_another_of_its_tier_can_be_asked() -> None:
+    def first_is_replaceable(*made: Deployment) -> bool:
+        course = first_course(snapshot(*made).groups["group"])
+        return is_replaceable(course, made[0])
+
+    assert first_is_replaceable(deployment("a"), deployment("b"))
+    assert not first_is_replaceable(deployment("a"))
+    assert not first_is_replaceable(deployment("a", 1), deployment("b", 0))
+    assert not first_is_replaceable(deployment("a"), deployment("b", unusable="no key"))
+    assert not first_is_replaceable(deployment("a", order=1), deployment("b", order=2))
+
+
+def test_only_some_statuses_are_asked_again() -> None:
+    """T-3; 498 is Groq's word for a queue that is full."""
+    live = snapshot(deployment("a"), num_retries=1)
+
+    again = {
+        status
+        for status in range(100, 600)
+        if tour(live, classify(status, {}).reason) == ["a", "a"]
+    }
+
+    assert again == {408, 409, 429, 498, 500, 502, 503, 504, *range(520, 528), 529}
+
+
+@pytest.mark.parametrize(
+    ("reason", "again"),
+    [
+        (Reason.UPSTREAM_CONNECT_FAILED, True),
+        (Reason.UPSTREAM_CONNECTION_LOST, False),
+        (Reason.CONTENT_POLICY_REJECTED, False),
+        (Reason.UPSTREAM_STREAM_TRUNCATED, False),
+        (Reason.DEADLINE_EXCEEDED, False),
+        (Reason.CANCELLED, False),
+    ],
+)
+def test_only_some_failures_without_a_status_are_asked_again(reason: Reason, again: bool) -> None:
+    """T-3."""
+    assert (len(tour(snapshot(deployment("a")), reason)) == 2) is again
 
 
 def test_a_failing_deployment_leaves_the_others_in_their_own_proportion() -> None:

@@ -27,7 +27,15 @@ def plan(
     pair_id: str = "pair",
     after: bool = False,
 ) -> MirrorPlan:
-    return plan_mirror(live, primary, request, pair_id, Random(1).random, after_primary=after)
+    return plan_mirror(
+        live,
+        primary,
+        primary.silent_models,
+        request,
+        pair_id,
+        Random(1).random,
+        after_primary=after,
+    )
 
 
 def elsewhere(one: Deployment, url: str = "http://other/v1", key: str = "k") -> Deployment:

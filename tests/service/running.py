@@ -36,9 +36,13 @@ class Demo:
 
 
 @contextmanager
-def process(*arguments: str, environment: Mapping[str, str] | None = None) -> Generator[Demo]:
-    """Run `understudy …` until the block ends."""
-    command = [sys.executable, "-m", "understudy.server", *arguments]
+def process(
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    module: str = "understudy.server",
+) -> Generator[Demo]:
+    """Run `understudy …` until the block ends; `module` is what stands for `understudy`."""
+    command = [sys.executable, "-m", module, *arguments]
     child = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -72,14 +76,17 @@ def process(*arguments: str, environment: Mapping[str, str] | None = None) -> Ge
 
 @contextmanager
 def serving(
-    config: str, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    config: str,
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    module: str = "understudy.server",
 ) -> Generator[Demo]:
     """Run `understudy serve` with this configuration until the block ends."""
     path = folder / "config.yaml"
     path.write_text(config)
-    with process(
-        "serve", "--config", str(path), "--port", "0", *arguments, environment=environment
-    ) as demo:
+    options = ("serve", "--config", str(path), "--port", "0", *arguments)
+    with process(*options, environment=environment, module=module) as demo:
         yield demo
 
 

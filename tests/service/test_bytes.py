@@ -2,6 +2,7 @@
 
 import json
 
+import grpc
 import pytest
 
 from ..stub.faultstub import FaultStub
@@ -60,19 +61,21 @@ async def test_the_model_gets_the_prompt_and_nothing_of_ours() -> None:
 
 @pytest.mark.asyncio
 async def test_a_caller_cannot_name_a_host_or_a_key() -> None:
-    """S-1: what a caller sends stays in the body; who is contacted is the configuration's."""
-    sly = json.dumps(
-        {"api_base": "http://169.254.169.254/", "base_url": "http://x", "api_key": "k"}
-    )
+    """S-1: who is contacted is the configuration's."""
     async with (
         FaultStub() as stub,
         FaultStub() as elsewhere,
         local(write(deployment(stub, "g"))) as running,
     ):
         await running.stub.CreateCompletion(
-            prompt("g", extraBodyJson=sly, metadata={"api_base": elsewhere.url}),
+            prompt("g", metadata={"api_base": elsewhere.url}),
             metadata=(("x-api-base", elsewhere.url), ("api-key", "sk-caller")),
         )
+        for name in ("api_base", "base_url", "api_key"):
+            with pytest.raises(grpc.aio.AioRpcError, match="for the operator to set"):
+                await running.stub.CreateCompletion(
+                    prompt("g", extraBodyJson=json.dumps({name: elsewhere.url}))
+                )
 
     assert elsewhere.count == 0
     assert len(stub.requests) == 1

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable
 import grpc
 import pytest
 
-from understudy.v1 import experiment_pb2, experiment_pb2_grpc
+from understudy.v1 import record_pb2, record_pb2_grpc
 
 from ..stub.faultstub import FaultStub
 from .asking import Piece, prompt, told
@@ -221,16 +221,13 @@ async def test_a_group_falls_back_to_another() -> None:
 
 
 @pytest.mark.asyncio
-async def test_an_unbuilt_rpc_and_field_say_so() -> None:
+async def test_an_unbuilt_rpc_says_so() -> None:
     async with FaultStub() as stub, local(write(deployment(stub, "g"))) as running:
-        experiments = experiment_pb2_grpc.ExperimentServiceStub(running.channel)
+        records = record_pb2_grpc.RecordServiceStub(running.channel)
         with pytest.raises(grpc.aio.AioRpcError) as unbuilt:
-            await experiments.ListExperiments(experiment_pb2.ListExperimentsRequest())
-        with pytest.raises(grpc.aio.AioRpcError) as field:
-            await running.stub.CreateCompletion(prompt(experiment="e"))
+            await records.CreateFeedback(record_pb2.CreateFeedbackRequest())
 
-    assert told(unbuilt.value).reason == told(field.value).reason == "NOT_IMPLEMENTED"
-    assert told(field.value).metadata["field"] == "experiment"
+    assert told(unbuilt.value).reason == "NOT_IMPLEMENTED"
 
 
 @pytest.mark.asyncio

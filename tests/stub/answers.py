@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from functools import cache
 
 from . import replies
 from .plans import Framing, Plan, number
@@ -85,6 +86,15 @@ def _refuse(status: int, message: str, kind: str, code: str | None = None) -> Wo
     return change
 
 
+def _lead(target: str) -> Word:
+    def change(plan: Plan, argument: str) -> None:
+        plan.status = number(argument, 302)
+        plan.headers.append(("location", target))
+        plan.body = b""
+
+    return change
+
+
 def _redirect(plan: Plan, argument: str) -> None:
     plan.status = number(argument, 307)
     plan.headers.append(("location", plan.call.redirect_to))
@@ -120,10 +130,10 @@ def _send(body: bytes, content_type: str = "application/json") -> Word:
 
 
 def _garble(replacement: bytes) -> Word:
-    """Put raw bytes where the content is."""
+    """Put raw bytes at the end of the content."""
 
     def change(plan: Plan, _: str) -> None:
-        plan.content = "GARBLED"
+        plan.content += " GARBLED"
         pieces = [piece.replace(b"GARBLED", replacement) for piece in plan.pieces()]
         if plan.call.stream:
             plan.events = pieces
@@ -133,8 +143,43 @@ def _garble(replacement: bytes) -> Word:
     return change
 
 
+def _echo_prompt(plan: Plan, _: str) -> None:
+    plan.fail(400, f"I cannot work with: {plan.call.prompt}", kind="invalid_request_error")
+
+
 def _nest(plan: Plan, argument: str) -> None:
     plan.body = b"[" * number(argument, 1 << 20)
+
+
+def _nest_within(plan: Plan, argument: str) -> None:
+    plan.body = b'{"object":"chat.completion","unknown":' + b"[" * number(argument, 1 << 20)
+
+
+def _choose_often(plan: Plan, argument: str) -> None:
+    choice = b'{"index":0,"message":{"role":"assistant","content":"a"}},'
+    plan.body = b'{"choices":[' + choice * number(argument, 16_000) + b"{}]}"
+
+
+def _say_twice(plan: Plan, _: str) -> None:
+    last = b',"choices":[{"index":0,"message":{"role":"assistant","content":"second"}}]}'
+    plan.body = b"".join(plan.pieces()).removesuffix(b"}") + last
+
+
+def _talk_endlessly(plan: Plan, _: str) -> None:
+    """An answer, or a stream's event, that begins well and has no end."""
+    start = b'{"choices":[{"index":0,"%b":{"role":"assistant","content":"'
+    if plan.call.stream:
+        plan.events = [b"data: " + start % b"delta"]
+    else:
+        plan.events = [start % b"message"]
+        plan.headers.append(("content-type", "application/json"))
+    plan.endless = _MEBIBYTE
+    plan.framing = Framing.CHUNKED
+
+
+def _talk_on(plan: Plan, _: str) -> None:
+    plan.events = plan.stream()[:2]
+    plan.endless = replies.event(replies.chunk(plan.call.model, {"content": "on and "})) * 5000
 
 
 def _count_high(plan: Plan, argument: str) -> None:
@@ -149,9 +194,13 @@ def _mark_bom(plan: Plan, _: str) -> None:
     plan.body = b"\xef\xbb\xbf" + b"".join(plan.pieces())
 
 
+@cache
+def _make_bomb(mebibytes: int) -> bytes:
+    return gzip.compress(_MEBIBYTE * mebibytes)
+
+
 def _compress(plan: Plan, argument: str) -> None:
-    plain = _MEBIBYTE * int(argument) if argument else b"".join(plan.pieces())
-    plan.body = gzip.compress(plain)
+    plan.body = _make_bomb(int(argument)) if argument else gzip.compress(b"".join(plan.pieces()))
     plan.headers.append(("content-encoding", "gzip"))
 
 
@@ -219,21 +268,31 @@ WORDS: dict[str, Word] = {
     "unknown-model": _refuse(404, "No such model.", "invalid_request_error", "model_not_found"),
     "error-in-200": _refuse(200, "The server had an error", "server_error"),
     "redirect": _redirect,
+    "redirect-to-metadata": _lead("http://169.254.169.254/latest/meta-data/"),
+    "redirect-to-file": _lead("file:///etc/passwd"),
     "retry-after": _set_retry_after,
     "set-cookie": _set_cookie,
     "echo-key": _echo_key,
+    "echo-prompt": _echo_prompt,
     "html": _send(b"<!doctype html><title>502</title><h1>Bad gateway</h1>", "text/html"),
     "bad-json": _send(b'{"choices": [{"mess'),
     "empty": _send(b""),
     "bad-utf8": _garble(b"\xff\xfe\xfa"),
     "lone-surrogate": _garble(b"a \\ud800 b"),
+    "nul": _garble(b"a\x00b"),
+    "escaped-nul": _garble(b"a\\u0000b"),
     "brackets": _nest,
+    "nested": _nest_within,
+    "many-choices": _choose_often,
+    "duplicate-keys": _say_twice,
     "big-number": _count_high,
     "nan": _answer_nan,
     "bom": _mark_bom,
     "gzip": _compress,
     "huge": _answer_hugely,
     "huge-declared": _declare_hugely,
+    "endless": _talk_endlessly,
+    "endless-stream": _talk_on,
     "stream": _stream,
     "whole": _answer_whole,
     "sse-error": _break_stream(_SERVER_ERROR, after=2),

@@ -26,6 +26,8 @@ from .writing import choose_framing, frame, write_reply
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _AZURE_MODEL = re.compile(rb"/deployments/([^/? ]+)")
 _LATER = 0.02  # seconds
+_SLOW_READ = 1.024  # seconds for a KiB
+_SLOW_BUFFER = 4 << 10  # bytes that the kernel takes in meanwhile
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -51,7 +53,8 @@ class FaultStub:
     """The server. An async context manager; `url` is its origin, `requests` what it saw.
 
     `mode` answers every request, whatever its model; `reads` says how much of a request is read
-    before the answer, and of what follows it; `keep` bounds the requests that are remembered.
+    before the answer, and of what follows it ("slowly" is a kilobyte a second, "then-closes" the
+    head and no more); `keep` bounds the requests that are remembered.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class FaultStub:
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        reads: Literal["all", "head", "nothing"] = "all",
+        reads: Literal["all", "head", "nothing", "slowly", "then-closes"] = "all",
         redirect_to: str = "http://127.0.0.1:9/",
         keep: int = 20_000,
     ) -> None:
@@ -137,14 +140,27 @@ class _Wire(asyncio.Protocol):
         self._connection = Connection(self._stub.connection_count, time.monotonic())
         self._stub.connections.append(self._connection)
         self._stub.wires.add(self)
+        if self._stub.reads == "slowly":
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)
 
     def data_received(self, data: bytes) -> None:
         if self._stub.reads == "nothing":
             self._transport.pause_reading()
             return
+        if self._stub.reads == "then-closes":
+            self._end(Ending.CLOSE)
+            return
+        if self._stub.reads == "slowly":
+            self._transport.pause_reading()
+            pause = len(data) / 1024 * _SLOW_READ
+            asyncio.get_running_loop().call_later(pause, self._read_on)
         self._received = self._received + data if self._received else data
         if self._playing is None:
             self._take_requests()
+
+    def _read_on(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         self._note_end("client")

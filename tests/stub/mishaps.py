@@ -44,6 +44,11 @@ def _frame(framing: Framing) -> Word:
     return change
 
 
+def _declare(plan: Plan, argument: str) -> None:
+    plan.declared = number(argument, 1_000_000_000)
+    plan.framing = Framing.LENGTH
+
+
 def _split(plan: Plan, argument: str) -> None:
     plan.piece = number(argument, 1)
 
@@ -97,6 +102,7 @@ WORDS: dict[str, Word] = {
     "heartbeat": _beat,
     "chunked": _frame(Framing.CHUNKED),
     "until-eof": _frame(Framing.EOF),
+    "declared": _declare,
     "bytes": _split,
     "bad-chunk": _break_chunk,
     "http09": _break_head(b"<html>hello from 1991</html>\n"),

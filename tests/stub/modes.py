@@ -8,16 +8,21 @@ model, which answers "Hello from NAME.". Whether an answer is streamed follows t
     answers     ok  echo  words-N  tool-call  null-content  empty-content  length  content-filter
                 empty-choices  no-message
     refusals    status-N  error-page-N (KiB)  context-length  content-policy  insufficient-quota
-                bad-key  unknown-model  error-in-200  redirect-N  retry-after-N  set-cookie
-                echo-key (the caller's key in body, header and cookie)
-    bad bodies  html  bad-json  empty  bad-utf8  lone-surrogate  brackets-N  big-number-N (digits)
-                nan  bom  gzip-N (MiB of zeros' worth, without N the answer)
+                bad-key  unknown-model  error-in-200  redirect-N  redirect-to-metadata-N
+                redirect-to-file-N  retry-after-N  set-cookie
+                echo-key (the caller's key in body, header and cookie)  echo-prompt
+    bad bodies  html  bad-json  empty  bad-utf8  lone-surrogate  nul  escaped-nul  nan  bom
+                brackets-N  nested-N (within an object)  big-number-N (digits)  many-choices-N
+                duplicate-keys  gzip-N (MiB of zeros' worth, without N the answer)
                 huge-N (MiB, chunked; without N endless)  huge-declared (endless, 1 GB declared)
+                endless (an answer, or an event, that begins well)
     streams     stream (though not asked for)  whole (though a stream was)  sse-error
                 sse-error-first  sse-bad-json  sse-no-done  sse-comments  sse-crlf
+                endless-stream (of good pieces)
     time        slow-Nms (before the first byte)  pace-Nms (between pieces)  drip-Nms (the body a
                 byte at a time)  drip-head-Nms (the head too)  heartbeat-Nms (comments for ever)
     framing     chunked  until-eof  bytes-N (in a piece)  bad-chunk
+                declared-N (a Content-Length that lies)
     bad heads   http09  junk  status-101  informational (for ever)  many-headers-N  long-header-N
                 bad-reason
     endings     close  close-before-headers  close-in-head  truncated  reset  reset-in-head

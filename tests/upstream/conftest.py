@@ -1,7 +1,6 @@
 """A stub and an upstream for each test, on both event loops."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 import pytest
@@ -9,7 +8,7 @@ import pytest_asyncio
 import uvloop
 
 from understudy.server.upstream import HttpUpstream
-from understudy.server.upstream.egress import make_tls_context
+from understudy.server.upstream.egress import USUAL, TlsContexts
 
 from ..stub.faultstub import FaultStub
 
@@ -27,13 +26,15 @@ async def stub() -> AsyncGenerator[FaultStub]:
 
 
 @pytest.fixture(scope="session")
-def tls() -> ssl.SSLContext:
+def tls() -> TlsContexts:
     """What an upstream makes for itself unless it is given one: it takes a while to read."""
-    return make_tls_context()
+    contexts = TlsContexts()
+    contexts.find(USUAL)
+    return contexts
 
 
 @pytest_asyncio.fixture
-async def upstream(tls: ssl.SSLContext) -> AsyncGenerator[HttpUpstream]:
+async def upstream(tls: TlsContexts) -> AsyncGenerator[HttpUpstream]:
     """An upstream with its defaults."""
     async with HttpUpstream(tls=tls) as running:
         yield running

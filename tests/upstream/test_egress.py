@@ -14,34 +14,10 @@ from ..stub.certificates import Authority
 from ..stub.dead_ends import refusing_port
 from ..stub.faultstub import FaultStub
 from .asking import ask, fail, request
+from .tunnel import Tunnel
 
 KEY = (("authorization", "Bearer sk-canary"),)
 BASIC = "Basic " + base64.b64encode(b"me:p@ss").decode()
-
-
-class Tunnel:
-    """A proxy that knows CONNECT, and to where."""
-
-    def __init__(self, status: int = 200) -> None:
-        self.heads: list[bytes] = []
-        self._status = status
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        writer.write(b"HTTP/1.1 %d So\r\n\r\n" % self._status)
-        if self._status != 200:
-            writer.close()
-            return
-        host, _, port = head.split(b" ")[1].decode().partition(":")
-        other_reader, other_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(_pump(reader, other_writer), _pump(other_reader, writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.close()
 
 
 @pytest.mark.asyncio

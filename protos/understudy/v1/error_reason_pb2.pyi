@@ -148,6 +148,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Another experiment runs on this model group. Metadata: experiment."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 59
     """The store cannot be reached: nothing was changed. Completions are not affected."""
+    ERROR_REASON_ENDPOINT_NOT_ALLOWED: _ErrorReason.ValueType  # 60
+    """The call names a URL that the operator has not listed in `server.allowed_endpoints`. Nothing
+    was looked up or contacted. Metadata: origin.
+    """
+    ERROR_REASON_EXPERIMENT_NOT_STARTED: _ErrorReason.ValueType  # 61
+    """The experiment is a draft and serves nobody yet: `StartExperiment` changes that.
+    Metadata: experiment.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The values of `google.rpc.ErrorInfo.reason`, without the prefix `ERROR_REASON_`. The domain is
@@ -283,4 +291,12 @@ ERROR_REASON_GROUP_TAKEN: ErrorReason.ValueType  # 58
 """Another experiment runs on this model group. Metadata: experiment."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 59
 """The store cannot be reached: nothing was changed. Completions are not affected."""
+ERROR_REASON_ENDPOINT_NOT_ALLOWED: ErrorReason.ValueType  # 60
+"""The call names a URL that the operator has not listed in `server.allowed_endpoints`. Nothing
+was looked up or contacted. Metadata: origin.
+"""
+ERROR_REASON_EXPERIMENT_NOT_STARTED: ErrorReason.ValueType  # 61
+"""The experiment is a draft and serves nobody yet: `StartExperiment` changes that.
+Metadata: experiment.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

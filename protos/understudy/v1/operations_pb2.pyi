@@ -135,6 +135,8 @@ class DeploymentStatus(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    OPEN_TIME_FIELD_NUMBER: _builtins.int
+    TRIAL_TIME_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """Its id."""
     model_group: _builtins.str
@@ -151,6 +153,14 @@ class DeploymentStatus(_message.Message):
     """Its share of its group, in [0, 1]."""
     in_flight: _builtins.int
     """Calls in flight."""
+    @_builtins.property
+    def open_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was left alone. Unset while it is asked."""
+
+    @_builtins.property
+    def trial_time(self) -> _timestamp_pb2.Timestamp:
+        """When the next call may try it. Unset while it is asked."""
+
     def __init__(
         self,
         *,
@@ -162,10 +172,12 @@ class DeploymentStatus(_message.Message):
         reason: _builtins.str = ...,
         share: _builtins.float = ...,
         in_flight: _builtins.int = ...,
+        open_time: _timestamp_pb2.Timestamp | None = ...,
+        trial_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_time", b"open_time", "trial_time", b"trial_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "in_flight", b"in_flight", "model", b"model", "model_group", b"model_group", "provider", b"provider", "reason", b"reason", "share", b"share", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "in_flight", b"in_flight", "model", b"model", "model_group", b"model_group", "open_time", b"open_time", "provider", b"provider", "reason", b"reason", "share", b"share", "state", b"state", "trial_time", b"trial_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

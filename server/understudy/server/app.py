@@ -3,19 +3,27 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from understudy.server.config import Config, ServerSettings
+from understudy.server.config.settings import Settings
+from understudy.server.control import running_control
+from understudy.server.domain.experiments import Roster
 from understudy.server.engine import Engine, running_engine
 from understudy.server.errors import ConfigError
+from understudy.server.experiments.desk import Desk
+from understudy.server.experiments.following import Follower
 from understudy.server.listening import check_exposure, credentials, is_loopback
+from understudy.server.live import Live
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
+from understudy.server.servicers.experiments import ExperimentServicer
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.operations import OperationsServicer
 from understudy.server.servicers.records import RecordServicer
@@ -24,6 +32,7 @@ from understudy.v1 import (
     completion_pb2,
     completion_pb2_grpc,
     experiment_pb2,
+    experiment_pb2_grpc,
     operations_pb2,
     operations_pb2_grpc,
     record_pb2,
@@ -32,14 +41,19 @@ from understudy.v1 import (
 
 _LOG = logging.getLogger(__name__)
 
+_COMPLETIONS = completion_pb2.DESCRIPTOR.services_by_name["CompletionService"]
+_OPERATIONS = operations_pb2.DESCRIPTOR.services_by_name["OperationsService"]
 _EXPERIMENTS = experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"]
 _RECORDS = record_pb2.DESCRIPTOR.services_by_name["RecordService"]
 SERVICES = (
-    completion_pb2.DESCRIPTOR.services_by_name["CompletionService"].full_name,
+    _COMPLETIONS.full_name,
     _EXPERIMENTS.full_name,
     _RECORDS.full_name,
-    operations_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name,
+    _OPERATIONS.full_name,
 )
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 # After the grace period handlers are cancelled; this long (seconds) they may take to clean up.
 _LAST_WORDS = 1.0
@@ -112,7 +126,21 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
     for warning in check_exposure(settings):
         _LOG.warning("%s", warning)
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(running_engine(config))
+        registration = _Registration()
+        engine = await stack.enter_async_context(
+            running_engine(config, registration if _registers(config.settings) else None)
+        )
+        engine.live.wait()
+        servicer = health.aio.HealthServicer()
+        control = await stack.enter_async_context(
+            running_control(
+                config.settings,
+                snapshot=lambda: engine.live.current,
+                publish=partial(_publish, engine.live),
+                tell=lambda follower: _tell(servicer, follower),
+            )
+        )
+        registration.desk = control.desk
         server = grpc.aio.server(options=_options(settings))
         calls = Calls()
         access = Access(settings.api_keys, settings.tls.clients)
@@ -133,7 +161,7 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
                 engine.mirror,
                 records.switches if records is not None else None,
                 in_flight=lambda: calls.running,
-                seats=engine.gate.seats,
+                standing=engine.gate.standing,
                 started=time.time(),
             ),
             guard.door,
@@ -144,11 +172,12 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
             )
         else:
             add_unbuilt_service(_RECORDS, guard)
-        add_unbuilt_service(_EXPERIMENTS, guard)
-        servicer = health.aio.HealthServicer()
+        experiment_pb2_grpc.add_ExperimentServiceServicer_to_server(
+            ExperimentServicer(control.desk), guard.door
+        )
         health_pb2_grpc.add_HealthServicer_to_server(servicer, guard.door)
-        for name in SERVICES:
-            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        for name in (_RECORDS.full_name, _OPERATIONS.full_name):
+            await servicer.set(name, _SERVING)
         if _reflects(settings):
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
                 reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard.door
@@ -157,6 +186,36 @@ async def running(config: Config) -> AsyncGenerator[Service, None]:
         await server.start()
         stack.push_async_callback(server.stop, None)
         yield Service(server, servicer, calls, engine, port, settings, is_open=access.is_open)
+
+
+class _Registration:
+    """Hands calls that register an experiment to the desk, which is there after the engine."""
+
+    desk: Desk
+
+    async def register(
+        self, experiment_id: str, models: Mapping[str, float], *, control: str, actor: str
+    ) -> None:
+        """Register an experiment."""
+        await self.desk.register(experiment_id, models, control=control, actor=actor)
+
+
+def _registers(settings: Settings) -> bool:
+    wanted = settings.experiments.register_on_first_call
+    return is_loopback(settings.server.host) if wanted == "auto" else wanted == "on"
+
+
+async def _publish(live: Live, roster: Roster) -> None:
+    live.follow(roster)
+
+
+async def _tell(servicer: health.aio.HealthServicer, follower: Follower) -> None:
+    """Tell balancers what can be asked: completions go on without the store, changes do not."""
+    ready = _SERVING if follower.is_ready else _NOT_SERVING
+    for name in ("", _COMPLETIONS.full_name):
+        await servicer.set(name, ready)
+    away = not follower.is_ready or follower.is_away
+    await servicer.set(_EXPERIMENTS.full_name, _NOT_SERVING if away else _SERVING)
 
 
 def _reflects(settings: ServerSettings) -> bool:

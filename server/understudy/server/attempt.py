@@ -28,6 +28,7 @@ class Attempt:
     dialect: Dialect
     http: HttpRequest
     permit: Permit
+    is_mirrored: bool = False
 
 
 class Asker:
@@ -68,13 +69,14 @@ class Asker:
             )
         )
         reason: Reason | None = Reason.CANCELLED
+        retry_after: float | None = None
         status = size = 0
         completion: Completion | None = None
         first = stream
         try:
             async with self._upstream.exchange(http, deadline, silence) as exchange:
                 status = exchange.status
-                if attempt.deployment.silent_models:
+                if attempt.is_mirrored:
                     self._mirror.note_headroom(attempt.deployment, exchange.headers)
                 reader = attempt.dialect.reader(stream, status, exchange.headers)
                 try:
@@ -99,11 +101,11 @@ class Asker:
             yield completion
         except UpstreamError as error:
             told = self._explain(error, attempt, request.deadline)
-            reason = told.reason
+            reason, retry_after = told.reason, told.retry_after
             # Not `from error`: what was taken out of the one must not be read in the other.
             raise told from None
         finally:
-            attempt.permit.leave(reason)
+            attempt.permit.leave(reason, retry_after)
             self._journal.note(
                 AttemptEnded(pair_id, self._clock(), number, reason, status, completion, size)
             )

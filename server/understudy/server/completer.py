@@ -12,15 +12,18 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from msgspec import structs
+
 from understudy.server.attempt import Asker, Attempt
 from understudy.server.domain.completion import Completion, Delta, Routing
 from understudy.server.domain.deployment import Deployment, Snapshot
-from understudy.server.domain.request import CompletionRequest
-from understudy.server.endings import as_committed
+from understudy.server.domain.request import CompletionRequest, SplitMode
+from understudy.server.endings import as_committed, more_telling
 from understudy.server.errors import Reason, RefusedError, UnderstudyError, UpstreamError
 from understudy.server.events import (
     CallEnded,
     CallStarted,
+    VariantChosen,
 )
 from understudy.server.live import Live
 from understudy.server.mirror_side import MirrorSide
@@ -31,17 +34,21 @@ from understudy.server.ports import (
     Mirror,
     Permit,
     Purpose,
+    Registrar,
     Upstream,
 )
 from understudy.server.routing.attempts import (
     Course,
     draw_deployment,
     first_course,
+    is_replaceable,
     next_course,
 )
 from understudy.server.routing.backoff import wait_before
 from understudy.server.routing.mirroring import plan_mirror
-from understudy.server.routing.targets import choose_group
+from understudy.server.routing.overriding import override, silent_models
+from understudy.server.routing.retry_budget import RetryBudgets
+from understudy.server.routing.targets import Choice, choose_target, stand_in
 
 Part = Routing | Delta | Completion
 
@@ -66,6 +73,7 @@ class Completer:
         clock: Callable[[], float],
         ticket: Callable[[], float] = random.random,
         mirror_after: bool = False,
+        registrar: Registrar | None = None,
         new_id: Callable[[], str] = new_pair_id,
     ) -> None:
         self._live = live
@@ -74,10 +82,12 @@ class Completer:
         self._gate = gate
         self._mirror = mirror
         self._mirror_after = mirror_after
+        self._registrar = registrar
         self._journal = journal
         self._clock = clock
         self._ticket = ticket
         self._new_id = new_id
+        self._retries = RetryBudgets()
 
     async def complete(self, request: CompletionRequest) -> AsyncGenerator[Part, None]:
         """Yield who answers, then the Deltas of a stream, then the whole answer.
@@ -85,6 +95,7 @@ class Completer:
         Close it when leaving early; that closes the connection to the model. Raises
         UnderstudyError with what is known of the call in its metadata.
         """
+        refusal = await self._register(request)
         snapshot = self._live.current
         pair_id = self._new_id()
         self._journal.note(CallStarted(pair_id, self._clock(), request, snapshot.revision))
@@ -92,15 +103,29 @@ class Completer:
         answered = False
         outcome: Reason | None = Reason.CANCELLED
         message = ""
-        side = MirrorSide(self._mirror, self._journal, self._clock, request, pair_id)
+        side = MirrorSide(self._mirror, self._journal, self._clock, request.chat, pair_id)
         drawn: Deployment | None = None
         completion: Completion | None = None
+        failure: UnderstudyError | None = None
         labels = {"requestId": request.request_id or pair_id}
         try:
-            group, variant = choose_group(snapshot, request.target, self._ticket())
-            if variant:
-                labels["variant"] = variant
-            course = first_course(group)
+            if self._live.is_waiting:
+                raise RefusedError(
+                    Reason.STORE_UNAVAILABLE,
+                    "the experiments are not known yet: their store is away, and no snapshot of "
+                    "it is there",
+                    retry_after=1.0,
+                )
+            choice = self._choose(snapshot, request, refusal)
+            if choice.variant:
+                labels["variant"] = choice.variant
+                self._journal.note(
+                    VariantChosen(pair_id, self._clock(), choice.variant, choice.assigned)
+                )
+            if choice.arm is not None:
+                chat = override(request.chat, choice.arm.overrides)
+                request = structs.replace(request, chat=chat)
+            course = first_course(choice.group)
             while True:
                 # An independent draw for each attempt: with the first one's ticket, those who
                 # are left would not be asked in their own proportion.
@@ -114,18 +139,21 @@ class Completer:
                 try:
                     dialect = self._dialect(deployment.provider)
                     http = dialect.encode(request.chat, deployment)
-                    permit = self._sit_down(deployment)
+                    permit = self._sit_down(course, deployment)
                     attempts += 1
-                    if attempts == 1 and drawn.silent_models:
+                    silents = silent_models(choice.experiment, drawn)
+                    if attempts == 1 and silents:
                         side.begin(
                             plan_mirror(
                                 snapshot,
                                 drawn,
+                                silents,
                                 request,
                                 pair_id,
                                 self._ticket,
                                 after_primary=self._mirror_after,
                             ),
+                            request.chat,
                             len(http.body),
                         )
                     labels["attempt"] = str(attempts)
@@ -138,16 +166,17 @@ class Completer:
                         deployment.model,
                         attempts,
                         snapshot.revision,
-                        variant,
+                        choice.variant,
+                        choice.assigned.experiment if choice.assigned else "",
                     )
-                    attempt = Attempt(routing, deployment, dialect, http, permit)
+                    attempt = Attempt(routing, deployment, dialect, http, permit, bool(silents))
                     async with aclosing(self._asker.ask(attempt, request)) as parts:
                         async for part in parts:
                             if not answered:
                                 answered = True
                                 yield routing
                             if isinstance(part, Completion):
-                                completion = part
+                                part = completion = _warned(part, choice)
                             else:
                                 delivered += 1
                             yield part
@@ -156,7 +185,12 @@ class Completer:
                 except UnderstudyError as error:
                     if answered:
                         raise
-                    course, delay = self._go_on(snapshot, course, deployment, error, request)
+                    error.metadata = {**labels, **error.metadata}
+                    failure = more_telling(failure, error)
+                    onward = self._go_on(snapshot, course, deployment, error, request)
+                    if onward is None:
+                        raise failure from None
+                    course, delay = onward
                     if delay:
                         await asyncio.sleep(delay)
         except UnderstudyError as error:
@@ -171,10 +205,41 @@ class Completer:
             side.end(outcome, completion)
             self._journal.note(CallEnded(pair_id, self._clock(), outcome, attempts, message))
 
-    def _sit_down(self, deployment: Deployment) -> Permit:
-        permit = self._gate.enter(deployment, Purpose.PRIMARY)
+    async def _register(self, request: CompletionRequest) -> UnderstudyError | None:
+        """Register the experiment that a first call brings along; return what stood against it."""
+        target = request.target
+        if (
+            self._registrar is None
+            or target.mode is not SplitMode.REGISTER
+            or target.experiment in self._live.current.experiments
+        ):
+            return None
+        try:
+            await self._registrar.register(
+                target.experiment, target.models, control=target.control, actor=request.caller
+            )
+        except UnderstudyError as error:
+            return error
+        return None
+
+    def _choose(
+        self, snapshot: Snapshot, request: CompletionRequest, refusal: UnderstudyError | None
+    ) -> Choice:
+        if refusal is None or request.target.experiment in snapshot.experiments:
+            return choose_target(snapshot, request, self._ticket())
+        if isinstance(refusal, RefusedError):
+            # A store that is away fails no completion.
+            return stand_in(snapshot, request, self._ticket(), refusal.message)
+        raise refusal
+
+    def _sit_down(self, course: Course, deployment: Deployment) -> Permit:
+        permit = self._gate.enter(
+            deployment, Purpose.PRIMARY, replaceable=is_replaceable(course, deployment)
+        )
         if isinstance(permit, RefusedError):
             raise permit
+        if course.failure is None:
+            self._retries.count_call(course.group.name, self._clock())
         return permit
 
     def _go_on(
@@ -184,18 +249,35 @@ class Completer:
         deployment: Deployment,
         error: UnderstudyError,
         request: CompletionRequest,
-    ) -> tuple[Course, float]:
-        """Return how to go on after a failure, and the seconds to wait before.
+    ) -> tuple[Course, float] | None:
+        """Return how to go on after a failure and the seconds to wait before; None: not at all.
 
-        Raises the error itself where nothing is left to try, or no time to try it in.
+        A retry for which there is no time, or which the group's budget does not bear, is not
+        made: what follows the last retry follows.
         """
         following = next_course(snapshot, course, deployment, error.reason)
-        if following is None:
-            raise error
-        if not following.repeats:
-            return following, 0.0
+        if following is not None and following.retries > course.retries:
+            delay = self._wait_before(snapshot, following, error, request)
+            if delay is not None and self._retries.withdraw(course.group.name, self._clock()):
+                return following, delay
+            following = next_course(snapshot, course, deployment, error.reason, may_retry=False)
+        return None if following is None else (following, 0.0)
+
+    def _wait_before(
+        self,
+        snapshot: Snapshot,
+        retry: Course,
+        error: UnderstudyError,
+        request: CompletionRequest,
+    ) -> float | None:
+        if not retry.repeats:
+            return 0.0
         asked = error.retry_after if isinstance(error, UpstreamError) else None
-        delay = wait_before(following.retries, self._ticket(), asked, snapshot.retry_after)
-        if delay is None or self._clock() + delay >= request.deadline:
-            raise error
-        return following, delay
+        remaining = request.deadline - self._clock()
+        return wait_before(retry.retries, self._ticket(), asked, snapshot.retry_after, remaining)
+
+
+def _warned(completion: Completion, choice: Choice) -> Completion:
+    if not choice.warnings:
+        return completion
+    return structs.replace(completion, warnings=(*choice.warnings, *completion.warnings))

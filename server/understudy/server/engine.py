@@ -7,27 +7,29 @@ The service opens it behind gRPC (`app`), the in-process router behind a functio
 import asyncio
 import logging
 import os
-import ssl
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from ssl import SSLError
 
 from understudy.server.completer import Completer
 from understudy.server.config import Config, EgressSettings
+from understudy.server.config.reminders import remind
 from understudy.server.errors import ConfigError, RefusedError
-from understudy.server.gate import SeatGate
+from understudy.server.gate import DeploymentGate
 from understudy.server.live import Live
 from understudy.server.mirror import ThreadedMirror
-from understudy.server.ports import Exchange, HttpRequest, Journal, Upstream
+from understudy.server.ports import Exchange, HttpRequest, Journal, Registrar, Upstream
 from understudy.server.providers import dialect
 from understudy.server.records import Records, open_records
 from understudy.server.simulated import SimulatedUpstream
 from understudy.server.sinks.fanout import Fanout
 from understudy.server.sinks.log import CallLog
 from understudy.server.statedir import find_state_dir
-from understudy.server.upstream import HttpUpstream
-from understudy.server.upstream.egress import make_tls_context
+from understudy.server.upstream import HttpUpstream, SignedIn
+from understudy.server.upstream.egress import USUAL, TlsContexts
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,15 +42,18 @@ _SILENT_CONNECT = 2.0  # seconds
 class Upstreams:
     """Sends simulated models their prompts without a network, and all others theirs by HTTP."""
 
-    def __init__(self, http: HttpUpstream, simulated: Upstream) -> None:
+    def __init__(self, http: HttpUpstream, signed_in: Upstream, simulated: Upstream) -> None:
         self.http = http
+        self._signed_in = signed_in
         self._simulated = simulated
 
     def exchange(
         self, request: HttpRequest, deadline: float, silence: float | None = None
     ) -> AbstractAsyncContextManager[Exchange]:
-        """Send a request the way that its endpoint's scheme says."""
+        """Send a request the way that its endpoint says."""
         way: Upstream = self.http
+        if request.endpoint.login is not None:
+            way = self._signed_in
         if request.endpoint.url.startswith("simulated:"):
             way = self._simulated
         return way.exchange(request, deadline, silence)
@@ -60,7 +65,7 @@ class Engine:
 
     completer: Completer
     live: Live
-    gate: SeatGate
+    gate: DeploymentGate
     http: HttpUpstream
     mirror: ThreadedMirror
     records: Records | None
@@ -70,34 +75,36 @@ class Engine:
 async def upstreams(
     egress: EgressSettings,
     *,
-    tls: ssl.SSLContext | None = None,
+    tls: TlsContexts | None = None,
     max_response_bytes: int = MAX_RESPONSE_BYTES,
     connect_timeout: float = 5.0,
 ) -> AsyncGenerator[Upstreams]:
-    """Open the ways to the models, for the current event loop.
-
-    Raises ConfigError for a CA file that cannot be read.
-    """
+    """Open the ways to the models, for the current event loop. `tls` is of `trusted`."""
     http = HttpUpstream(
         proxy=egress.proxy,
         no_proxy=egress.no_proxy,
-        tls=tls or _trust(egress),
+        ca_file=egress.ca_file,
+        tls=tls,
         max_response_bytes=max_response_bytes,
         connect_timeout=connect_timeout,
     )
-    async with http:
-        yield Upstreams(http, SimulatedUpstream())
+    async with http, SignedIn(http, asyncio.get_running_loop().time) as signed_in:
+        yield Upstreams(http, signed_in, SimulatedUpstream())
 
 
 @asynccontextmanager
-async def running_engine(config: Config) -> AsyncGenerator[Engine]:
+async def running_engine(
+    config: Config, registrar: Registrar | None = None
+) -> AsyncGenerator[Engine]:
     """Open what answers calls, for the current event loop; leaving the context ends it at once.
 
     Raises ConfigError for files and stores that cannot be as configured.
     """
     settings = config.settings
     async with AsyncExitStack() as stack:
-        tls = _trust(settings.egress)
+        for told in remind(config.report, time.time()):
+            _LOG.warning("%s", told)
+        tls = await asyncio.to_thread(trusted, config)
         ways = await stack.enter_async_context(upstreams(settings.egress, tls=tls))
         records = None
         journals: list[Journal] = [CallLog()]
@@ -127,7 +134,8 @@ async def running_engine(config: Config) -> AsyncGenerator[Engine]:
             await _keep_pauses(mirror, records)
         await mirror.start()
         live = Live(config.snapshot)
-        gate = SeatGate()
+        clock = asyncio.get_running_loop().time
+        gate = DeploymentGate(clock)
         completer = Completer(
             live,
             dialect=dialect,
@@ -135,8 +143,9 @@ async def running_engine(config: Config) -> AsyncGenerator[Engine]:
             gate=gate,
             mirror=mirror,
             mirror_after=settings.mirror.start == "after_primary",
+            registrar=registrar,
             journal=journal,
-            clock=asyncio.get_running_loop().time,
+            clock=clock,
         )
         yield Engine(completer, live, gate, ways.http, mirror, records)
 
@@ -154,8 +163,23 @@ async def _keep_pauses(mirror: ThreadedMirror, records: Records) -> None:
         _LOG.warning("mirroring is paused: whether it was before cannot be read")
 
 
-def _trust(egress: EgressSettings) -> ssl.SSLContext:
-    try:
-        return make_tls_context(egress.ca_file)
-    except OSError as error:
-        raise ConfigError([f"understudy.egress.ca_file: {error}"]) from error
+def trusted(config: Config) -> TlsContexts:
+    """Return the TLS contexts of all that will be asked. Blocks while it reads files.
+
+    Raises ConfigError for a CA file that cannot be read.
+    """
+    ca_file = config.settings.egress.ca_file
+    contexts = TlsContexts(ca_file)
+    wanted = {USUAL: f"understudy.egress.ca_file: cannot read {ca_file}"}
+    for group in config.snapshot.groups.values():
+        for one in group.deployments:
+            if one.endpoint is not None and (trust := one.endpoint.trust) is not None:
+                told = f"model group {group.name!r}: ssl_verify: cannot read {trust.ca_file}"
+                wanted.setdefault(trust, told)
+    for trust, told in wanted.items():
+        try:
+            contexts.find(trust)
+        except OSError as error:
+            why = "it holds no certificate" if isinstance(error, SSLError) else error.strerror
+            raise ConfigError([f"{told}: {why}"]) from error
+    return contexts

@@ -7,6 +7,7 @@ logs, records, metrics and traces, is derived from these.
 from msgspec import Struct
 
 from understudy.server.domain.completion import Completion
+from understudy.server.domain.experiments import Assigned
 from understudy.server.domain.mirroring import Disposition, SilentEnd
 from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason
@@ -19,6 +20,15 @@ class CallStarted(Struct, frozen=True):
     instant: float
     request: CompletionRequest
     revision: int
+
+
+class VariantChosen(Struct, frozen=True):
+    """A call was given a variant: by an experiment, which `assigned` tells, or by its own split."""
+
+    pair_id: str
+    instant: float
+    variant: str
+    assigned: Assigned | None = None
 
 
 class AttemptStarted(Struct, frozen=True):
@@ -88,5 +98,12 @@ class SilentEnded(Struct, frozen=True):
 
 
 CallEvent = (
-    CallStarted | AttemptStarted | FirstDelta | AttemptEnded | CallEnded | Mirrored | SilentEnded
+    CallStarted
+    | VariantChosen
+    | AttemptStarted
+    | FirstDelta
+    | AttemptEnded
+    | CallEnded
+    | Mirrored
+    | SilentEnded
 )

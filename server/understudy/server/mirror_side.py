@@ -5,9 +5,9 @@ Who is offered what is planned in `routing.mirroring`; nothing here waits or fai
 
 from collections.abc import Callable
 
+from understudy.server.domain.chat import ChatCall
 from understudy.server.domain.completion import Completion
 from understudy.server.domain.mirroring import Disposition, Offer, PrimaryEnd, SilentTarget
-from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason
 from understudy.server.events import Mirrored
 from understudy.server.ports import Journal, Mirror
@@ -25,21 +25,22 @@ class MirrorSide:
         mirror: Mirror,
         journal: Journal,
         clock: Callable[[], float],
-        request: CompletionRequest,
+        chat: ChatCall,
         pair_id: str,
     ) -> None:
         self._mirror = mirror
         self._journal = journal
         self._clock = clock
-        self._request = request
+        self._chat = chat
         self._pair_id = pair_id
         self._plan = NOBODY
         self._size = 0
         self._dispositions: tuple[Disposition, ...] = ()
 
-    def begin(self, plan: MirrorPlan, size: int) -> None:
-        """Offer what goes beside the first attempt, whose request has `size` bytes."""
+    def begin(self, plan: MirrorPlan, chat: ChatCall, size: int) -> None:
+        """Offer what goes beside the first attempt: the same prompt, of `size` bytes."""
         self._plan = plan
+        self._chat = chat
         self._size = size
         self._mirror.count_refusals(plan.passed_over)
         self._dispositions = plan.passed_over + self._offer(plan.beside)
@@ -71,7 +72,7 @@ class MirrorSide:
     def _offer(self, targets: tuple[SilentTarget, ...]) -> tuple[Disposition, ...]:
         if not targets:
             return ()
-        return self._mirror.offer(Offer(self._pair_id, self._request.chat, self._size, targets))
+        return self._mirror.offer(Offer(self._pair_id, self._chat, self._size, targets))
 
     def _tell(self) -> None:
         if self._dispositions:

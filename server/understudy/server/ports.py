@@ -108,10 +108,11 @@ class Purpose(Enum):
 class Permit(Protocol):
     """A seat. Left exactly once, whatever happens."""
 
-    def leave(self, reason: Reason | None) -> None:
+    def leave(self, reason: Reason | None, retry_after: float | None = None) -> None:
         """Give the seat back and say how it went. Never blocks, never raises.
 
         `None` is an answer; CANCELLED, a caller that gave up, says nothing of the deployment.
+        `retry_after` is what the provider asked for, in seconds.
         """
         ...
 
@@ -119,8 +120,13 @@ class Permit(Protocol):
 class Gate(Protocol):
     """Who may ask a deployment now."""
 
-    def enter(self, deployment: Deployment, purpose: Purpose) -> Permit | RefusedError:
-        """Return a seat, or why there is none. Never blocks, never raises."""
+    def enter(
+        self, deployment: Deployment, purpose: Purpose, *, replaceable: bool = False
+    ) -> Permit | RefusedError:
+        """Return a seat, or why there is none. Never blocks, never raises.
+
+        `replaceable` says that another deployment of the same tier can be asked instead.
+        """
         ...
 
 
@@ -144,6 +150,19 @@ class Mirror(Protocol):
 
     def note_headroom(self, deployment: Deployment, headers: Mapping[str, str]) -> None:
         """Take what a primary's reply says of its limits. Never blocks, never raises."""
+        ...
+
+
+class Registrar(Protocol):
+    """Takes experiments that callers bring along, where the operator lets them."""
+
+    async def register(
+        self, experiment_id: str, models: Mapping[str, float], *, control: str, actor: str
+    ) -> None:
+        """Create and start an experiment, unless there is one; it serves when this returns.
+
+        Raises RefusedError while that cannot be done, RequestError for what may not be.
+        """
         ...
 
 

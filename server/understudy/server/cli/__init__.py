@@ -1,4 +1,4 @@
-"""The command line: `understudy serve | demo | check | complete | status | mirror | records | pairs`.
+"""The command line: `understudy serve | demo | check | complete | status | …`.
 
 Each command has a module of its own; what they do is done elsewhere.
 """
@@ -7,7 +7,9 @@ import click
 
 from understudy.server.cli.check import check
 from understudy.server.cli.complete import complete
+from understudy.server.cli.experiments import experiments
 from understudy.server.cli.pairs import pairs
+from understudy.server.cli.providers import list_providers
 from understudy.server.cli.records import records
 from understudy.server.cli.serve import demo, serve
 from understudy.server.cli.status import mirror, status
@@ -19,7 +21,18 @@ def commands() -> None:
     """Route LLM completions by weight, over gRPC."""
 
 
-for command in (serve, demo, check, complete, status, mirror, records, pairs):
+for command in (
+    serve,
+    demo,
+    check,
+    complete,
+    status,
+    mirror,
+    experiments,
+    records,
+    pairs,
+    list_providers,
+):
     commands.add_command(command)
 
 __all__ = ["commands"]

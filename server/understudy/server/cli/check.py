@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,9 +14,11 @@ from rich.table import Table
 
 from understudy.server.cli.faults import ending_on_faults
 from understudy.server.config import Config, DeploymentReport, Report, Standing, load, refusals
-from understudy.server.engine import upstreams
+from understudy.server.config.reminders import remind
+from understudy.server.engine import trusted, upstreams
 from understudy.server.probing import Probe, probe
 from understudy.server.providers import dialect
+from understudy.server.upstream.egress import TlsContexts
 
 PATIENCE = 30.0  # seconds for one probe
 AT_ONCE = 8  # probes under way
@@ -32,12 +35,15 @@ def check(path: Path, *, strict: bool, probing: bool) -> None:
     """
     with ending_on_faults():
         config = load(path, os.environ)
+        tls = trusted(config)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    probes = asyncio.run(_probe_all(config)) if probing else {}
+    probes = asyncio.run(_probe_all(config, tls)) if probing else {}
     _show_keys(console, config.report)
     _show_deployments(console, config.report, probes)
     for note in config.report.notes:
         console.print(f"note: {note}", markup=False, highlight=False)
+    for told in remind(config.report, time.time()):
+        console.print(f"warning: {told}", markup=False, highlight=False)
     refused = refusals(config)
     for one in refused:
         click.echo(f"serve refuses: {one}", err=True)
@@ -104,7 +110,7 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-async def _probe_all(config: Config) -> dict[str, Probe]:
+async def _probe_all(config: Config, tls: TlsContexts) -> dict[str, Probe]:
     keys = {one.id: one.key for one in config.report.deployments}
     asked = [
         one
@@ -115,7 +121,7 @@ async def _probe_all(config: Config) -> dict[str, Probe]:
     seats = asyncio.Semaphore(AT_ONCE)
     clock = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
-        upstream = await stack.enter_async_context(upstreams(config.settings.egress))
+        upstream = await stack.enter_async_context(upstreams(config.settings.egress, tls=tls))
 
         async def ask(index: int) -> Probe:
             async with seats:

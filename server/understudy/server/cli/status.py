@@ -86,15 +86,24 @@ def _stub(service: Client) -> operations_pb2_grpc.OperationsServiceStub:
 def _deployments(told: operations_pb2.GetStatusResponse) -> Table:
     table = Table("group", "share", "model", "state", "in flight", box=None, pad_edge=False)
     for one in told.deployments:
-        state = operations_pb2.DeploymentStatus.State.Name(one.state).removeprefix("STATE_")
         table.add_row(
             escape(one.model_group),
             f"{one.share:.0%}",
             escape(f"{one.provider}/{one.model}"),
-            escape(f"{state.lower()}: {one.reason}" if one.reason else state.lower()),
+            escape(_state(one)),
             str(one.in_flight),
         )
     return table
+
+
+def _state(one: operations_pb2.DeploymentStatus) -> str:
+    name = operations_pb2.DeploymentStatus.State.Name(one.state).removeprefix("STATE_")
+    told = name.lower().replace("_", " ")
+    if one.HasField("open_time"):
+        told += f" since {one.open_time.ToDatetime():%H:%M:%S} UTC"
+    if one.HasField("trial_time"):
+        told += f", tried again at {one.trial_time.ToDatetime():%H:%M:%S}"
+    return f"{told}: {one.reason}" if one.reason else told
 
 
 def _show_mirror(console: Console, told: operations_pb2.MirrorStatus) -> None:

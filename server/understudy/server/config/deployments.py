@@ -18,8 +18,8 @@ from understudy.server.config.targets import find_target
 from understudy.server.config.variables import PREFIX
 from understudy.server.domain.chat import JsonValue
 from understudy.server.domain.deployment import Deployment
-from understudy.server.providers.catalog import Target
 from understudy.server.providers.simulated import read_settings
+from understudy.server.providers.targets import Target
 
 SIMULATED = "simulated"
 
@@ -67,7 +67,7 @@ class _Reader:
             if item.is_mapping and not item.has("model_name"):
                 item.fault("model_name", "is missing")
             return None
-        target = find_target(group, params, info, self._environ)
+        target = find_target(group, params, info, self._environ, self._defaults.trust)
         weight = params.read("weight", units.weight)
         own_retries = params.read("num_retries", units.count)
         own_timeout = params.read("timeout", units.positive_duration)
@@ -75,6 +75,9 @@ class _Reader:
             own_timeout = params.read("request_timeout", units.positive_duration)
         stream_timeout = params.read("stream_timeout", units.positive_duration)
         seats = params.read("max_parallel_requests", units.positive_count)
+        cooldown_time = params.read("cooldown_time", units.duration)
+        if cooldown_time is None:
+            cooldown_time = self._defaults.cooldown_time
         drop_params = params.flag("drop_params")
         deployment = Deployment(
             id=self._identify(group, params, info),
@@ -83,6 +86,7 @@ class _Reader:
             model=target.model,
             endpoint=target.endpoint,
             unusable=target.unusable,
+            is_reasoning=target.is_reasoning,
             # LiteLLM pauses a blocked deployment: here it gets nothing, which is the same.
             weight=0.0 if info.flag("blocked") else weight,
             rpm=_beside(params, item, "rpm"),
@@ -97,6 +101,8 @@ class _Reader:
             num_retries=(
                 params.read("max_retries", units.count) if own_retries is None else own_retries
             ),
+            allowed_fails=self._defaults.allowed_fails,
+            cooldown_time=0.0 if self._defaults.disable_cooldowns else cooldown_time,
             drop_params=self._defaults.drop_params if drop_params is None else drop_params,
             silent_models=read_silent_models(params, self._groups),
         )

@@ -1,10 +1,12 @@
 """Reads where calls go when a group fails: `fallbacks` of three kinds and `default_fallbacks`.
 
 A fallback to what does not exist is no fault in LiteLLM. Here it is a finding: somebody relied on
-it. When a fallback is taken is `routing.attempts`'s to decide.
+it. Groups that fall back to each other in a circle are a fault: each was to be the other's relief.
+That what every group falls back to falls back to itself is as it should be. When a fallback is
+taken is `routing.attempts`'s to decide.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from understudy.server.config.aliases import no_group
@@ -29,6 +31,7 @@ class FallbackReader:
     def read(self, section: Fields, key: str) -> dict[str, tuple[str, ...]]:
         """Return the fallbacks of one kind: `[{group: [target, …]}, …]`."""
         found: dict[str, tuple[str, ...]] = {}
+        places: dict[str, Fields] = {}
         name = section.path_of(key)
         for source, entry in _entries(section, key):
             node = entry.values[source]
@@ -36,17 +39,34 @@ class FallbackReader:
                 targets = self._targets(source, name, entry, source)
                 if targets:
                     found[source] = (*found.get(source, ()), *targets)
+                    places[source] = entry
             elif source in self._names:
                 why = f"an alias falls back as its group does, {self._names[source].name!r}"
                 self._findings.add(f"{name}.{source}", Standing.IGNORED, why, node)
             else:
                 why = no_group(source, self._names)
                 self._findings.add(f"{name}.{source}", Standing.IGNORED, why, node)
+        self._refuse_cycle(found, places)
         return found
 
     def read_default(self, section: Fields, key: str) -> tuple[str, ...]:
         """Return what every group falls back to: `[target, …]`."""
         return self._targets(ANY, section.path_of(key), section, key)
+
+    def _refuse_cycle(self, found: Fallbacks, places: Mapping[str, Fields]) -> None:
+        """Note a fault where the file's first group stands that comes back to itself."""
+        named = {
+            source: [self._names[target].name for target in targets]
+            for source, targets in found.items()
+            if source != ANY
+        }
+        if not (cycle := find_cycle(named)):
+            return
+        first = next(source for source in named if source in cycle)
+        start = cycle.index(first)
+        way = [*cycle[start:-1], *cycle[:start], first]
+        told = f"leads back to itself: {' → '.join(way)}; take one of these steps out"
+        places[first].fault(first, told)
 
     def _is_group(self, name: str) -> bool:
         return name in self._names and self._names[name].name == name
@@ -71,7 +91,7 @@ class FallbackReader:
         return tuple(found)
 
 
-def find_cycle(fallbacks: Fallbacks) -> list[str]:
+def find_cycle(fallbacks: Mapping[str, Sequence[str]]) -> list[str]:
     """Return groups that fall back to each other in a circle, the first repeated at the end."""
     try:
         TopologicalSorter(fallbacks).prepare()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from understudy.server.config.aliases import ALIASES, name_groups, read_aliases
+from understudy.server.config.allowed import allow_named
 from understudy.server.config.credentials import MASTER_KEY, HiddenError, master_key
 from understudy.server.config.defaults import Defaults, preferred, read_defaults
 from understudy.server.config.deployments import Placed, read_deployments
@@ -77,9 +78,13 @@ def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no
     placed = read_deployments(top, defaults, router.mapping(ALIASES).values, environ)
     groups = _grouped(placed)
     snapshot = _read_snapshot(groups, defaults, router, litellm, findings)
+    named = allow_named(
+        settings.server.allowed_endpoints, defaults, environ, root, faults, findings
+    )
     faults.raise_any()
+    snapshot = replace(snapshot, named=named)
     note_environment(environ, root, settings, findings)
-    note_routes(groups, snapshot, findings)
+    note_routes(groups, findings)
     return Config(snapshot, settings, _report(root, groups, placed, settings, findings))
 
 
@@ -184,5 +189,5 @@ def _report(
         if name not in named:
             findings.note(f"accept_ignored: nothing in the file is called {name!r}")
     deployments = report_deployments(groups, placed)
-    hosts = sorted({one.host for one in deployments if one.host})
+    hosts = sorted({host for one in deployments for host in (one.host, one.login_host) if host})
     return Report(keys, deployments, tuple(hosts), tuple(findings.notes))

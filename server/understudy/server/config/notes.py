@@ -3,13 +3,20 @@
 from collections.abc import Mapping
 
 from understudy.server.config.document import Node
-from understudy.server.config.fallbacks import find_cycle
 from understudy.server.config.findings import Findings
 from understudy.server.config.settings import Settings
 from understudy.server.config.variables import find_unset
-from understudy.server.domain.deployment import ModelGroup, Snapshot
+from understudy.server.domain.deployment import ModelGroup
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CERTIFICATES = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSL_VERIFY",
+    "SSL_CERTIFICATE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
 _MASTER_KEY = "LITELLM_MASTER_KEY"
 
 
@@ -23,6 +30,11 @@ def note_environment(
     if proxies:
         way = "directly" if settings.egress.proxy is None else "through understudy.egress.proxy"
         findings.note(f"{', '.join(proxies)} set and ignored: providers are reached {way}")
+    if certificates := [name for name in _CERTIFICATES if environ.get(name)]:
+        findings.note(
+            f"{', '.join(certificates)} set and ignored: "
+            "write understudy.egress.ca_file, or ssl_verify, to trust other authorities"
+        )
     general = root.at("general_settings")
     if environ.get(_MASTER_KEY) and (general is None or general.at("master_key") is None):
         findings.note(
@@ -31,8 +43,8 @@ def note_environment(
         )
 
 
-def note_routes(groups: Mapping[str, ModelGroup], snapshot: Snapshot, findings: Findings) -> None:
-    """Note groups that serve nothing and fallbacks that lead back."""
+def note_routes(groups: Mapping[str, ModelGroup], findings: Findings) -> None:
+    """Note groups that serve nothing."""
     if not groups:
         findings.note("there is no model in model_list")
     for name, group in groups.items():
@@ -40,6 +52,3 @@ def note_routes(groups: Mapping[str, ModelGroup], snapshot: Snapshot, findings: 
             findings.note(f"model group {name!r} serves nothing: every weight is 0")
         elif all(one.unusable for one in group.deployments):
             findings.note(f"model group {name!r} serves nothing: no deployment can be asked")
-    if cycle := find_cycle(snapshot.fallbacks):
-        way = " → ".join(cycle)
-        findings.note(f"fallbacks lead back: {way}; a call comes to each group once")

@@ -12,7 +12,7 @@ from understudy.server.config.document import Node
 from understudy.server.config.findings import Finding
 from understudy.server.config.standing_table import NAMED_VALUES, Standing
 from understudy.server.config.standings import find_rule
-from understudy.server.domain.deployment import ModelGroup
+from understudy.server.domain.deployment import Endpoint, ModelGroup
 
 _SECTIONS = frozenset({"router_settings", "litellm_settings", "general_settings"})
 _LONGEST_NAME = 60
@@ -43,6 +43,9 @@ class DeploymentReport:
     host: str  # empty for a simulated model, and for one that cannot be asked
     key: str  # the variable or the place in the file, empty if no key is sent
     note: str
+    login_host: str = ""  # where it signs in, if it does
+    verified: bool = True  # whether its certificate is; a plain http:// has none
+    expires: float | None = None  # when its pasted token does, in seconds since 1970
 
     @property
     def usable(self) -> bool:
@@ -102,6 +105,9 @@ def report_deployments(
             host=_host(one.endpoint.url) if one.endpoint else "",
             key=targets[one.id].key_name,
             note=targets[one.id].note,
+            login_host=_login_host(one.endpoint),
+            verified=_is_verified(one.endpoint),
+            expires=targets[one.id].expires,
         )
         for group in groups.values()
         for tier in group.tiers
@@ -112,6 +118,16 @@ def report_deployments(
 def _is_off(node: Node) -> bool:
     """Whether a key is there to say no. A 0 is a limit, and says more than that."""
     return node.value is None or node.value is False or node.value in ("", (), {})
+
+
+def _login_host(endpoint: Endpoint | None) -> str:
+    return "" if endpoint is None or endpoint.login is None else _host(endpoint.login.url)
+
+
+def _is_verified(endpoint: Endpoint | None) -> bool:
+    if endpoint is None or endpoint.trust is None or endpoint.trust.verify:
+        return True
+    return not endpoint.url.startswith("https:")
 
 
 def _host(url: str) -> str:

@@ -133,6 +133,9 @@ def _check_together(node: Node, settings: Settings, faults: Faults) -> None:
     ):
         if len(set(given)) < len(given):
             fault(f"has the same {what} twice", "server", "api_keys")
+    origins = [endpoint.origin for endpoint in settings.server.allowed_endpoints]
+    if len(set(origins)) < len(origins):
+        fault("has the same origin twice", "server", "allowed_endpoints")
     subjects = [client.subject for client in tls.clients]
     if len(set(subjects)) < len(subjects):
         fault("has the same subject twice", "server", "tls", "clients")

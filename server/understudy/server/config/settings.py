@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from understudy.server.config.allowed import EndpointField
 from understudy.server.config.credentials import ApiKeyField, ClientField, SecretField
 from understudy.server.config.units import (
     Bytes,
@@ -55,7 +56,7 @@ class ServerSettings:
     reflection: Switch = "auto"  # auto: on loopback
     api_keys: tuple[ApiKeyField, ...] = ()
     tls: TlsSettings = TlsSettings()
-    allowed_endpoints: tuple[Name, ...] = ()  # hosts that others than this file may name
+    allowed_endpoints: tuple[EndpointField, ...] = ()  # that callers may name by their URL
     default_timeout: PositiveSeconds = 600.0  # for a call without a deadline
     max_message_bytes: MessageBytes = 32 * _MIB  # in either direction
     drain: DrainSettings = DrainSettings()

@@ -28,7 +28,6 @@ _WEIGHT = "a weight here, not a limit"
 _NOT_BUILT = "not built in this version"
 _NO_BUDGETS = "budgets are not built in this version"
 _NO_CACHE = "the cache is not built in this version"
-_NO_COOLDOWN = "no deployment cools down in this version"
 _NO_COUNTERPART = "LiteLLM's own, without a counterpart"
 _NO_GUARDRAILS = "guardrails are not built in this version"
 _NO_LIMITS = "limits are not built in this version"
@@ -58,20 +57,20 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
     "litellm_params": (
         (_HONOURED, "", "model custom_llm_provider api_base base_url api_version"),
         (_HONOURED, "", "api_key azure_ad_token organization extra_headers headers"),
+        (_HONOURED, "", "tenant_id client_id client_secret azure_scope ssl_verify"),
         (_HONOURED, "", "weight order timeout stream_timeout request_timeout drop_params"),
         (_HONOURED, "", "max_parallel_requests num_retries max_retries simulated silent_model"),
+        (_HONOURED, "", "cooldown_time"),
         (_HONOURED, _WEIGHT, "rpm tpm"),
-        (_MISSED, _NO_COOLDOWN, "cooldown_time"),
         (_MISSED, _NO_BUDGETS, "max_budget budget_*"),
         (_MISSED, _NO_LIMITS, "default_api_key_* itpm otpm"),
         (_MISSED, _NO_GUARDRAILS, "guardrails"),
         (_MISSED, _NOT_BUILT, "langfuse_* langsmith_* humanloop_* arize_* posthog_* wandb_*"),
         (_IGNORED, "the deployment is unusable with it", "mock_*"),
         (_IGNORED, "the caller chooses, by the RPC", "stream messages"),
-        (_IGNORED, "certificates are always verified", "ssl_verify"),
         (_IGNORED, "prices are not built in this version", "*_cost_per_* *pricing*"),
         (_IGNORED, _NOT_SPOKEN, "aws_* vertex_* watsonx_* s3_* gcs_* bucket_* oci_*"),
-        (_IGNORED, _CREDENTIALS, "tenant_id client_id client_secret azure_* use_xai_oauth"),
+        (_IGNORED, _CREDENTIALS, "azure_* use_xai_oauth"),
         (_IGNORED, _CREDENTIALS, "litellm_credential_name"),
         (_IGNORED, "not sent: it looks like a credential", "*_api_key *secret* *password*"),
         (_IGNORED, "not sent: it looks like a credential", "*credential*"),
@@ -113,8 +112,12 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_IGNORED, "weights decide here", "routing_strategy.* routing_*"),
         (_IGNORED, "write weights into litellm_params", "weights"),
         (_IGNORED, "num_retries decides here", "retry_policy model_group_retry_policy"),
-        (_IGNORED, _NO_COOLDOWN, "disable_cooldowns"),
-        (_MISSED, _NO_COOLDOWN, "allowed_fails allowed_fails_policy cooldown_time"),
+        (_HONOURED, "", "allowed_fails cooldown_time disable_cooldowns"),
+        (
+            _MISSED,
+            "failures are counted together here; allowed_fails bounds them",
+            "allowed_fails_policy",
+        ),
         (_MISSED, _NO_TAGS, "enable_tag_filtering"),
         (_MISSED, _NO_BUDGETS, "provider_budget_config"),
         (_MISSED, _NO_CACHE, "cache_responses"),
@@ -133,7 +136,7 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
     ),
     "litellm_settings": (
         (_HONOURED, "", _FALLBACKS),
-        (_HONOURED, "", "drop_params num_retries request_timeout"),
+        (_HONOURED, "", "drop_params num_retries request_timeout ssl_verify"),
         (
             _HONOURED,
             "no prompt or answer is logged in this version",
@@ -143,7 +146,7 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_MISSED, _NOT_BUILT, "*callback.* *callbacks.* default_team_settings"),
         (_MISSED, _NOT_BUILT, "store_audit_logs cold_storage_*"),
         (_MISSED, _NO_CACHE, "cache"),
-        (_MISSED, _NO_COOLDOWN, "allowed_fails cooldown_time"),
+        (_HONOURED, "", "allowed_fails cooldown_time"),
         (_MISSED, _NO_BUDGETS, "max_budget budget_duration max_*_budget"),
         (_MISSED, _NO_PERMISSIONS, "key_generation_settings *_key_generate_params"),
         (_MISSED, _NO_PERMISSIONS, "default_internal_user_params"),
@@ -194,7 +197,6 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
     "understudy": (
         (_HONOURED, "", "accept_ignored egress.* server.workers.1"),
         (_IGNORED, "one process serves in this version", "server.workers.*"),
-        (_IGNORED, "every endpoint is in this file", "server.allowed_endpoints"),
         (_HONOURED, "", "server.*"),
         (_HONOURED, "", "mirror.* records.* state_dir"),
         (_IGNORED, "nothing is stored there in this version", "store.*"),

@@ -4,19 +4,28 @@ Everything here may be a credential, so no fault repeats a value.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from understudy.server.config.fields import Fields
-from understudy.server.domain.deployment import Secret
-from understudy.server.providers.catalog import Target, Wanted, resolve
+from understudy.server.domain.deployment import Secret, Trust
+from understudy.server.providers.catalog import resolve
 from understudy.server.providers.headers import UnsendableError
+from understudy.server.providers.targets import AzureLogin, Target, Wanted
 
 _CHAT_MODES = frozenset({None, "", "chat"})
+_TRUTH = {"true": True, "false": False}
 
 
-def find_target(group: str, params: Fields, info: Fields, environ: Mapping[str, str]) -> Target:
-    """Return where a deployment's prompts go, or why nowhere."""
+def find_target(
+    group: str,
+    params: Fields,
+    info: Fields,
+    environ: Mapping[str, str],
+    trust: Trust | None = None,
+) -> Target:
+    """Return where a deployment's prompts go, or why nowhere. `trust` is the file's default."""
     why = _why_not(group, params, info)
-    wanted = _read_wanted(params)
+    wanted = replace(_read_wanted(params), trust=read_trust(params) or trust)
     if not wanted.model:
         why = why or "no model: litellm_params.model is missing"
         return Target(provider="", model="", unusable=why)
@@ -31,6 +40,20 @@ def find_target(group: str, params: Fields, info: Fields, environ: Mapping[str, 
     if why:
         return Target(provider=target.provider, model=target.model, unusable=why)
     return target
+
+
+def read_trust(section: Fields) -> Trust | None:
+    """Return whose certificates count by LiteLLM's `ssl_verify`; None where it is not there."""
+    node = section.values.get("ssl_verify")
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, bool):
+        return Trust(verify=node.value)
+    if not isinstance(node.value, str) or not node.value:
+        section.fault("ssl_verify", "must be true, false, or the path of a CA file")
+        return None
+    word = _TRUTH.get(node.value.strip().lower())
+    return Trust(ca_file=node.value) if word is None else Trust(verify=word)
 
 
 def _why_not(group: str, params: Fields, info: Fields) -> str:
@@ -63,6 +86,12 @@ def _read_wanted(params: Fields) -> Wanted:
         api_key=_secret(params, "api_key"),
         api_version=params.text("api_version") or "",
         azure_ad_token=_secret(params, "azure_ad_token"),
+        azure_login=AzureLogin(
+            tenant_id=_secret(params, "tenant_id"),
+            client_id=_secret(params, "client_id"),
+            client_secret=_secret(params, "client_secret"),
+            scope=params.text("azure_scope") or "",
+        ),
         organization="" if several else params.text("organization") or "",
         extra_headers={**_headers(params, "headers"), **_headers(params, "extra_headers")},
         unset=unset,

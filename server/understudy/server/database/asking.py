@@ -44,6 +44,4 @@ def refusing(told: str) -> Generator[None]:
         cause = explain(error)
         if "interrupted" in cause or "statement timeout" in cause:
             cause = "the question took too long; narrow its filter"
-        raise RefusedError(
-            Reason.STORE_UNAVAILABLE, f"{told}: {cause}", retry_after=1.0
-        ) from error
+        raise RefusedError(Reason.STORE_UNAVAILABLE, f"{told}: {cause}", retry_after=1.0) from error

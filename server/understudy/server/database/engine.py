@@ -36,9 +36,7 @@ _PRAGMAS = (
 )
 
 
-def open_engine(
-    url: Secret | None, file: Path, setting: str, *, durable: bool = False
-) -> Engine:
+def open_engine(url: Secret | None, file: Path, setting: str, *, durable: bool = False) -> Engine:
     """Return an engine, which connects at its first use. `setting` names the URL in faults.
 
     `durable` is for what may not even be lost to a power cut. Raises ConfigError for a bad URL.

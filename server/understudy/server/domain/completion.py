@@ -79,7 +79,11 @@ class Choice(Struct, frozen=True):
 
 
 class Completion(Struct, frozen=True):
-    """A whole answer. `created` is in seconds since 1970 by the provider's clock, 0 if unsaid."""
+    """A whole answer. `created` is in seconds since 1970 by the provider's clock, 0 if unsaid.
+
+    `provider_cost_nano_usd` is what the provider itself says that it takes for it, in 10^-9 US
+    dollars; most say nothing.
+    """
 
     choices: tuple[Choice, ...]
     id: str = ""
@@ -89,6 +93,7 @@ class Completion(Struct, frozen=True):
     system_fingerprint: str = ""
     service_tier: str = ""
     warnings: tuple[Warning, ...] = ()
+    provider_cost_nano_usd: int | None = None
 
 
 class Delta(Struct, frozen=True):
@@ -101,6 +106,7 @@ class Delta(Struct, frozen=True):
     usage: Usage | None = None
     system_fingerprint: str = ""
     service_tier: str = ""
+    provider_cost_nano_usd: int | None = None
 
 
 class Routing(Struct, frozen=True):

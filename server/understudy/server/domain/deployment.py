@@ -3,11 +3,12 @@
 Values only. Which deployment is asked is decided in `routing`; where they come from is `config`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from understudy.server.domain.chat import JsonValue
+from understudy.server.domain.experiments import Experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Deployment:
     model: str
     endpoint: Endpoint | None
     unusable: str = ""
+    is_reasoning: bool = False  # its operator says so, where the name does not
     weight: float | None = None
     rpm: float | None = None
     tpm: float | None = None
@@ -151,6 +153,11 @@ class Snapshot:
         default_factory=dict[str, tuple[str, ...]]
     )
     max_fallbacks: int = 5
+    # Makes the group of a name that holds a URL, or raises; None where callers may name none.
+    named: Callable[[str], ModelGroup] | None = field(default=None, repr=False, compare=False)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict[str, Experiment])
+    # By model group, the experiment that answers for it.
+    takeovers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         if self.num_retries < 0 or self.max_fallbacks < 0:

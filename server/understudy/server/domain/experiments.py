@@ -76,11 +76,15 @@ class MirrorPart(Struct, frozen=True):
 
 
 class SlotRange(Struct, frozen=True):
-    """Slots from `start` up to, not including, `end`, all of one variant."""
+    """Slots from `start` up to, not including, `end`, all of one variant.
+
+    `taken` orders a variant's ranges by when it took them: the last is the first to be given up.
+    """
 
     start: int
     end: int
     variant: str
+    taken: int = 0
 
 
 class Epoch(Struct, frozen=True):
@@ -145,7 +149,10 @@ class AssignmentReason(StrEnum):
 
 
 class Assigned(Struct, frozen=True):
-    """The variant that a call got. `key_hash` names the sticky key without telling it."""
+    """The variant that a call got. `key_hash` names the sticky key without telling it.
+
+    `epoch` is 0 for a call that is not compared, as while the experiment is paused or has ended.
+    """
 
     experiment: str
     variant: str
@@ -166,3 +173,10 @@ class AuditEntry(Struct, frozen=True):
     before: str = ""
     after: str = ""
     cause: str = ""
+
+
+class Roster(Struct, frozen=True):
+    """All experiments as of a revision, by id."""
+
+    revision: int
+    experiments: Mapping[str, Experiment] = {}

@@ -71,6 +71,9 @@ class Record(Struct, frozen=True, kw_only=True):
     text_state: TextState
     overridden: bool
     warnings: tuple[Warning, ...] = ()
+    assignment: str = ""  # an AssignmentReason, empty if no experiment was asked
+    epoch: int = 0  # of the experiment, 0 where nothing is compared
+    key_hash: str = ""  # names the key that the call was assigned by
 
 
 class Texts(Struct, frozen=True):

@@ -6,9 +6,9 @@ brings the two ends of a pair together, `ledger` counts. Who is offered what is 
 `routing`; what the two answers have in common, in `evaluation`.
 """
 
-from understudy.server.mirror.breaker import Circuit
 from understudy.server.mirror.pool import ThreadedMirror
 from understudy.server.mirror.shedding import Shed
 from understudy.server.mirror.state import MirrorState, SilentState
+from understudy.server.routing.breaker import Circuit
 
 __all__ = ["Circuit", "MirrorState", "Shed", "SilentState", "ThreadedMirror"]

@@ -11,14 +11,17 @@ from threading import Lock
 
 from understudy.server.config.settings import MirrorSettings
 from understudy.server.domain.deployment import Deployment
-from understudy.server.mirror.breaker import Breaker, Circuit, Health
 from understudy.server.mirror.budget import Budget
 from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
 from understudy.server.mirror.pauses import Pauses
 from understudy.server.mirror.shedding import Hold, Shed
+from understudy.server.routing.breaker import Breaker, Circuit, Health, Rule
 
 _LOG = logging.getLogger(__name__)
+
+# The file's `allowed_fails` and `cooldown_time` are about answers; nobody waits for these.
+_RULE = Rule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,15 @@ class Admission:
                 return Shed.PAUSED
             if self._headroom.is_low(deployment):
                 return Shed.QUOTA
-            breaker = self._breakers.setdefault(name, {}).setdefault(deployment.id, Breaker())
-            if (refusal := breaker.refusal(now)) is not None:
-                return refusal
+            breaker = self._find_breaker(name, deployment)
+            if breaker.wait(now):
+                is_waking = breaker.circuit(now) is Circuit.WAKING
+                return Shed.WAKING if is_waking else Shed.CIRCUIT_OPEN
             if (hold := self._find_hold(name, deployment)) is not None:
                 return hold
             copy.cost = self._price(deployment)
             if self.budget.reserve(name, copy.cost, now):
-                copy.probes = breaker.begin()
+                copy.probes = breaker.begin(now)
                 self._count(copy, 1)
                 return None
             news = self.budget.is_news(name)
@@ -99,7 +103,7 @@ class Admission:
                 self.budget.give_back(name, copy.cost)
             breaker = self._breakers[name][deployment.id]
             left_alone = breaker.end(health, now, trial=copy.probes, chance=chance)
-            circuit = breaker.circuit
+            circuit = breaker.circuit(now)
         if left_alone:
             _LOG.warning(
                 "silent deployment %r is %s after %s: mostly left alone until it answers",
@@ -115,11 +119,17 @@ class Admission:
             return {
                 name: Standing(
                     self._by_model[name],
-                    {one: breaker.circuit for one, breaker in breakers.items()},
+                    {one: breaker.circuit(now) for one, breaker in breakers.items()},
                     self.budget.spent(name, now),
                 )
                 for name, breakers in self._breakers.items()
             }
+
+    def _find_breaker(self, name: str, deployment: Deployment) -> Breaker:
+        breakers = self._breakers.setdefault(name, {})
+        if deployment.id not in breakers:
+            breakers[deployment.id] = Breaker(_RULE)
+        return breakers[deployment.id]
 
     def _find_hold(self, name: str, deployment: Deployment) -> Hold | None:
         if self._in_flight >= self._settings.max_in_flight:

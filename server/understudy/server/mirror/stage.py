@@ -17,7 +17,6 @@ from understudy.server.domain.mirroring import Outcome, PrimaryEnd, SilentEnd
 from understudy.server.errors import Reason
 from understudy.server.events import SilentEnded
 from understudy.server.mirror.admission import Admission
-from understudy.server.mirror.breaker import Health
 from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
 from understudy.server.mirror.joiner import Joiner
@@ -27,6 +26,7 @@ from understudy.server.mirror.shedding import Hold, Shed
 from understudy.server.mirror.verdicts import judge
 from understudy.server.mirror.waiting import Waiting
 from understudy.server.ports import Dialect, Journal, Upstream
+from understudy.server.routing.breaker import Health
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from understudy.server.mirror.breaker import Circuit
 from understudy.server.mirror.ledger import Figures
+from understudy.server.routing.breaker import Circuit
 
 _WORST_FIRST = (Circuit.OPEN, Circuit.HALF_OPEN, Circuit.WAKING, Circuit.CLOSED)
 

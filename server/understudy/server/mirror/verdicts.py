@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.errors import Reason, UnderstudyError, UpstreamError
-from understudy.server.mirror.breaker import Health
+from understudy.server.routing.breaker import Health
 
 _SLOW = frozenset({Reason.UPSTREAM_READ_TIMEOUT, Reason.UPSTREAM_CONNECT_TIMEOUT})
 # The prompt's fault; the deployment that says so is well.

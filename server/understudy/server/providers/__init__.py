@@ -8,12 +8,19 @@ classified failure. Where a provider is and whose key it takes is `catalog`; car
 from collections.abc import Mapping
 
 from understudy.server.ports import Dialect
+from understudy.server.providers.anthropic import AnthropicDialect
 from understudy.server.providers.families import SPOKEN, DialectName
+from understudy.server.providers.ollama import OllamaChatDialect, OllamaGenerateDialect
 from understudy.server.providers.openai import OpenAiDialect
+from understudy.server.providers.petals import PetalsDialect
 from understudy.server.providers.simulated import SimulatedDialect
 
 _DIALECTS: Mapping[DialectName, Dialect] = {
+    "anthropic": AnthropicDialect(),
+    "ollama": OllamaGenerateDialect(),
+    "ollama_chat": OllamaChatDialect(),
     "openai": OpenAiDialect(),
+    "petals": PetalsDialect(),
     "simulated": SimulatedDialect(),
 }
 

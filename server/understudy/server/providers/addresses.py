@@ -22,6 +22,8 @@ def base_fault(base: str) -> str:
         port = parts.port
     except ValueError:
         return "is not a URL"
+    if "://" not in base:
+        return "is not an http:// or https:// URL; put one of them before it"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return "is not an http:// or https:// URL"
     if "@" in parts.netloc:
@@ -45,6 +47,24 @@ def huggingface_url(base: str) -> str:
     if path.endswith(CHAT):
         return _with(parts, path)
     return _with(parts, path + CHAT if path.endswith("/v1") else f"{path}/v1{CHAT}")
+
+
+def anthropic_url(base: str) -> str:
+    """Return where a server that speaks Anthropic's protocol takes prompts."""
+    parts = urlsplit(base)
+    path = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1")
+    return _with(parts, f"{path}/v1/messages")
+
+
+def ollama_url(base: str, call: str) -> str:
+    """Return where Ollama takes prompts by one of its calls, `chat` or `generate`."""
+    parts = urlsplit(base)
+    path = parts.path.rstrip("/")
+    for ending in ("/api/chat", "/api/generate", "/api", f"/v1{CHAT}", "/v1"):
+        if path.endswith(ending):
+            path = path.removesuffix(ending)
+            break
+    return _with(parts, f"{path}/api/{call}")
 
 
 def azure_url(base: str, deployment: str, version: str, fallback: str) -> tuple[str, bool]:

@@ -5,9 +5,9 @@ Shared by every dialect that streams. Telling a whole stream from a cut one is t
 
 from collections.abc import Iterable
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
-from understudy.server.domain.chat import FunctionCall, Message, ToolCall
+from understudy.server.domain.chat import Extra, FunctionCall, Message, ToolCall
 from understudy.server.domain.completion import (
     Choice,
     Completion,
@@ -26,6 +26,7 @@ class _OpenCall(Struct):
     type: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
+    extra: Extra | UnsetType = UNSET
 
 
 class _OpenChoice(Struct):
@@ -34,6 +35,7 @@ class _OpenChoice(Struct):
     refusal: list[str] | None = None
     reasoning: list[str] = field(default_factory=list[str])
     calls: dict[int, _OpenCall] = field(default_factory=dict[int, _OpenCall])
+    places: dict[int, int] = field(default_factory=dict[int, int])  # by the provider's index
     tokens: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
     refusal_tokens: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
     finish_reason: str = ""
@@ -47,6 +49,7 @@ class Assembly:
         self._choices: dict[int, _OpenChoice] = {}
         self._head = Delta(())
         self._usage: Usage | None = None
+        self._cost: int | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -63,6 +66,8 @@ class Assembly:
             self._head = delta
         if delta.usage is not None:
             self._usage = delta.usage
+        if delta.provider_cost_nano_usd is not None:
+            self._cost = delta.provider_cost_nano_usd
         told = tuple(piece for one in delta.choices if (piece := self._take(one)) is not None)
         if not told:
             return None
@@ -87,6 +92,7 @@ class Assembly:
             head.system_fingerprint,
             head.service_tier,
             tuple(warnings),
+            self._cost,
         )
 
     def _take(self, piece: Choice) -> Choice | None:
@@ -112,7 +118,7 @@ class Assembly:
             speaks = True
         calls = message.tool_calls
         if calls is not UNSET:
-            calls = tuple(_take_call(choice.calls, one) for one in calls)
+            calls = tuple(_take_call(choice, one) for one in calls)
             speaks = True
         if piece.logprobs is not None:
             choice.tokens.extend(piece.logprobs.content)
@@ -149,7 +155,8 @@ def _as_piece(choice: Choice) -> Choice:
     if message.tool_calls is UNSET:
         return choice
     calls = tuple(
-        ToolCall(one.id, one.type, one.function, at) for at, one in enumerate(message.tool_calls)
+        ToolCall(one.id, one.type, one.function, at, one.extra)
+        for at, one in enumerate(message.tool_calls)
     )
     piece = Message(
         message.role,
@@ -161,33 +168,46 @@ def _as_piece(choice: Choice) -> Choice:
     return Choice(choice.index, piece, choice.finish_reason, choice.logprobs)
 
 
-def _take_call(calls: dict[int, _OpenCall], piece: ToolCall) -> ToolCall:
+def _take_call(choice: _OpenChoice, piece: ToolCall) -> ToolCall:
     """Add a piece to its call, and return it with the index that says which one that is."""
-    index = _index_of(calls, piece)
-    if index >= MOST:
+    place = _place_of(choice, piece)
+    if place >= MOST:
         raise malformed(f"it calls more than {MOST} tools")
-    call = calls.setdefault(index, _OpenCall())
+    call = choice.calls.setdefault(place, _OpenCall())
     if piece.id is not UNSET:
         call.id = piece.id
     if piece.type is not UNSET:
         call.type = piece.type
+    if piece.extra is not UNSET:
+        call.extra = piece.extra
     if piece.function is not UNSET:
         if piece.function.name is not UNSET:
             call.name = piece.function.name
         call.arguments.append(piece.function.arguments)
-    return ToolCall(piece.id, piece.type, piece.function, index)
+    return ToolCall(piece.id, piece.type, piece.function, place, piece.extra)
 
 
-def _index_of(calls: dict[int, _OpenCall], piece: ToolCall) -> int:
+def _place_of(choice: _OpenChoice, piece: ToolCall) -> int:
     """Return which call a piece belongs to; some servers leave that to the id, or to luck."""
-    if piece.index is not UNSET:
-        return piece.index
+    calls, index = choice.calls, piece.index
+    begins = piece.function is not UNSET and piece.function.name is not UNSET
+    newest = max(calls, default=-1)
+    if index is not UNSET:
+        place = choice.places.get(index, newest + 1 if index in calls else index)
+        known = calls.get(place)
+        if (
+            known is not None
+            and begins
+            and piece.id is not UNSET
+            and known.id not in ("", piece.id)
+        ):
+            place = newest + 1  # Gemini says 0 of each of its parallel calls
+        choice.places[index] = place
+        return place
     if not calls:
         return 0
-    newest = max(calls)
     if piece.id is not UNSET:
         return next((at for at, call in calls.items() if call.id == piece.id), newest + 1)
-    begins = piece.function is not UNSET and piece.function.name is not UNSET
     return newest + 1 if begins else newest
 
 
@@ -197,6 +217,7 @@ def _close(index: int, choice: _OpenChoice) -> Choice:
             call.id or UNSET,
             call.type or "function",
             FunctionCall(call.name or UNSET, "".join(call.arguments)),
+            extra=call.extra,
         )
         for _, call in sorted(choice.calls.items())
     )

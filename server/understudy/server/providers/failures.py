@@ -4,16 +4,27 @@ A refusal becomes a reason, a sentence for people and what is known of when to c
 gRPC status that is, and whether to try again, is decided elsewhere.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from understudy.server.domain.completion import Completion, Delta
 from understudy.server.errors import Reason, UpstreamError
+from understudy.server.providers.account_faults import (
+    LIMITED_WORDS,
+    NO_MODEL_WORDS,
+    OVERLOADED_WORDS,
+    SPENT_WORDS,
+    is_key_rejected,
+    is_limited,
+    is_model_missing,
+    is_overloaded,
+    is_spent,
+)
 from understudy.server.providers.faults import MAX_BODY_BYTES, Fault, read_fault
 from understudy.server.providers.prompt_faults import is_refused, is_too_long, read_limits
 from understudy.server.providers.waits import read_wait
 
+_OVERLOADED = Reason.UPSTREAM_OVERLOADED, "the provider is overloaded"
 _BY_STATUS: Mapping[int, tuple[Reason, str]] = MappingProxyType(
     {
         400: (Reason.UPSTREAM_REJECTED_REQUEST, "the provider finds the request invalid"),
@@ -30,7 +41,8 @@ _BY_STATUS: Mapping[int, tuple[Reason, str]] = MappingProxyType(
         500: (Reason.UPSTREAM_INTERNAL_ERROR, "the provider failed"),
         501: (Reason.UPSTREAM_UNSUPPORTED, "the provider cannot do this"),
         504: (Reason.UPSTREAM_GATEWAY_TIMEOUT, "the gateway before the provider gave up"),
-        529: (Reason.UPSTREAM_OVERLOADED, "the provider is overloaded"),
+        498: _OVERLOADED,  # Groq's word for it
+        529: _OVERLOADED,
         **dict.fromkeys(
             (502, 503, *range(520, 528)),
             (Reason.UPSTREAM_UNAVAILABLE, "the provider is unavailable"),
@@ -46,38 +58,42 @@ _TOO_LONG = Reason.CONTEXT_LENGTH_EXCEEDED, "the prompt is longer than the model
 _REFUSED = Reason.CONTENT_POLICY_REJECTED, "the provider's content policy refuses the prompt"
 _SPENT = Reason.UPSTREAM_QUOTA_EXHAUSTED, "the provider account is out of quota"
 
-_QUOTA_WORDS = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-# Errors within a reply of status 200 name their kind instead of a status.
+# Within a reply of status 200 an error names its kind instead of a status. The first that it
+# names counts: the general ones, which many say of everything, come last.
 _BY_WORD: Mapping[str, int] = MappingProxyType(
     {
+        **dict.fromkeys(SPENT_WORDS, 402),
+        **dict.fromkeys(LIMITED_WORDS, 429),
+        **dict.fromkeys(OVERLOADED_WORDS, 529),
+        **dict.fromkeys(NO_MODEL_WORDS, 404),
         "invalid_api_key": 401,
         "authentication_error": 401,
+        "unauthenticated": 401,
         "permission_error": 403,
         "permission_denied": 403,
-        "model_not_found": 404,
+        "permission-denied": 403,
+        "not_found": 404,
         "not_found_error": 404,
         "notfounderror": 404,
-        **dict.fromkeys(_QUOTA_WORDS, 429),
-        "rate_limit_exceeded": 429,
-        "rate_limit_error": 429,
+        "conflict_error": 409,
+        "request_too_large": 413,
         "too_many_requests": 429,
-        "overloaded": 429,  # Hugging Face's word for a full queue
-        "overloaded_error": 529,
+        "resource_exhausted": 429,
         "service_unavailable": 503,
         "service_unavailable_error": 503,
+        "unavailable": 503,
         "timeout": 504,
         "timeout_error": 504,
-        "invalid_request_error": 400,
+        "deadline_exceeded": 504,
+        "validation": 422,
+        "invalid_argument": 400,
         "badrequesterror": 400,
         "bad_request": 400,
-        "validation": 422,
+        "invalid_request_error": 400,
     }
 )
 
 _CONTENT_STATUSES = frozenset({400, 403, 413, 422})
-# Some answer 400 to what is the operator's to mend.
-_BAD_KEY_TEXT = re.compile(r"(?:incorrect|invalid) api[ _-]?key|api key not valid", re.IGNORECASE)
-_NO_MODEL_TEXT = re.compile(r"is not a valid model", re.IGNORECASE)
 
 
 def classify(
@@ -93,7 +109,8 @@ def classify(
     excerpt = "" if reason is Reason.UPSTREAM_REDIRECT_REFUSED else fault.excerpt
     wait = None
     if reason is not Reason.UPSTREAM_QUOTA_EXHAUSTED:
-        wait = read_wait(headers, limited=status == 429, now=now)
+        limited = reason is Reason.UPSTREAM_RATE_LIMITED
+        wait = read_wait(headers, limited=limited or status == 429, now=now)
     return UpstreamError(
         reason,
         _join(f"{sentence} (HTTP {status})", excerpt),
@@ -173,24 +190,32 @@ def _status_of(fault: Fault) -> int:
     """Return the status that an error should have had."""
     if fault.status:
         return fault.status
-    if is_refused(fault, by_text=False) or is_too_long(fault):
+    if is_refused(fault, by_text=True) or is_too_long(fault):
         return 400
-    return next((status for word, status in _BY_WORD.items() if word in fault.words), 500)
+    usual = 529 if is_overloaded(fault) else 500
+    return next((status for word, status in _BY_WORD.items() if word in fault.words), usual)
 
 
 def _judge(status: int, fault: Fault) -> tuple[Reason, str]:
+    """Return what a status means, seeing what the body says: many answer 400 to everything."""
+    if 300 <= status < 400:
+        return _REDIRECTED
     if status in _CONTENT_STATUSES and is_refused(fault, by_text=status != 403):
         return _REFUSED
     if status in _CONTENT_STATUSES and status != 403 and is_too_long(fault):
         return _TOO_LONG
-    if status == 400 and _BAD_KEY_TEXT.search(fault.text):
-        return _BY_STATUS[401]
-    if status == 400 and ("model_not_found" in fault.words or _NO_MODEL_TEXT.search(fault.text)):
-        return _BY_STATUS[404]
-    if status == 429 and fault.words & _QUOTA_WORDS:
+    if 400 <= status < 500 and is_spent(fault):
         return _SPENT
-    if 300 <= status < 400:
-        return _REDIRECTED
+    if status in (400, 403) and is_key_rejected(fault):
+        return _BY_STATUS[401]
+    if status == 400 and is_model_missing(fault):
+        return _BY_STATUS[404]
+    if status == 413 and is_limited(fault):
+        return _BY_STATUS[429]
+    if status in (429, 503) and is_overloaded(fault):
+        return _OVERLOADED
+    if status == 424 and "generation" in fault.words:  # Hugging Face's server, of its own failure
+        return _BY_STATUS[500]
     return _BY_STATUS.get(status, _STRANGE)
 
 

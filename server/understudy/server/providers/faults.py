@@ -1,8 +1,8 @@
 """What a provider says when it refuses: the many shapes of an error's body, read as one. Pure.
 
-OpenAI's and Azure's objects, vLLM's flat ones, the bare strings of Hugging Face's servers,
-FastAPI's details, OpenRouter's errors within errors, a proxy's page of HTML. What follows from
-them is decided in `failures`.
+OpenAI's and Azure's objects, vLLM's flat ones, the bare strings of Hugging Face's servers and of
+xAI, FastAPI's details, Gemini's lists, Mistral's and OpenRouter's errors within errors, a proxy's
+page of HTML. What follows from them is decided in `failures`.
 """
 
 import re
@@ -52,6 +52,7 @@ class _WireFault(Struct):
     code: Raw = Raw()
     error_type: Raw = Raw()
     status: Raw = Raw()
+    http_status_code: Raw = Raw()
     innererror: Raw = Raw()
     metadata: Raw = Raw()
 
@@ -99,16 +100,22 @@ def _read(body: bytes, depth: int) -> Fault | None:
 def _merge(wire: _WireFault, depth: int) -> Fault:
     """Join what an object says with what the objects within it say."""
     texts = [_scalar(wire.message), _scalar(wire.msg)]
-    words = {_scalar(one).lower() for one in (wire.type, wire.code, wire.error_type)}
-    status = _http(_scalar(wire.code)) or _http(_scalar(wire.status))
+    named = {_scalar(one).lower() for one in (wire.type, wire.code, wire.error_type, wire.status)}
+    words = {one for one in named if not one.isdecimal()}
+    numbers = (_scalar(one) for one in (wire.code, wire.status, wire.http_status_code))
+    status = next((found for one in numbers if (found := _http(one))), 0)
     metadata = _try(_METADATA, wire.metadata) if said(wire.metadata) else None
     if metadata is not None and said(metadata.reasons):
         words.add("moderation")
     further = (metadata.raw or "") if metadata is not None else ""
-    within = [bytes(one) for one in (wire.error, wire.detail, wire.innererror) if said(one)]
+    within = [
+        bytes(one) for one in (wire.error, wire.detail, wire.innererror, wire.message) if said(one)
+    ]
     for inner in (*within, further.encode()):
         fault = _read(inner, depth + 1)
         if fault is not None:
+            if fault.words or fault.status:  # a message that is itself an error, written as text
+                texts = [one for one in texts if not one.lstrip().startswith("{")]
             texts.append(fault.text)
             words |= fault.words
             status = status or fault.status

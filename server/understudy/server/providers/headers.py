@@ -38,6 +38,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _LONGEST_VALUE = 16 * 1024
 
 Headers = tuple[tuple[str, str], ...]
+Header = tuple[str, str, str]  # its name, its value, and the variable or parameter it came from
 
 
 class UnsendableError(ValueError):
@@ -49,10 +50,8 @@ class UnsendableError(ValueError):
         self.message = message
 
 
-def build_headers(
-    ours: Iterable[tuple[str, str, str]], theirs: Mapping[str, str] | None = None
-) -> Headers:
-    """Return every header, lower-case: what we say as (name, value, source), then the operator's.
+def build_headers(ours: Iterable[Header], theirs: Mapping[str, str] | None = None) -> Headers:
+    """Return every header, lower-case: ours, then the operator's.
 
     The operator's `extra_headers` replace ours of the same name.
     Raises UnsendableError; the message never repeats a value.

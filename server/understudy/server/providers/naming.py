@@ -11,7 +11,6 @@ from understudy.server.providers.families import (
     BARE_NAMES,
     NOT_CHAT,
     NOT_HERE,
-    NOT_YET,
     SPOKEN,
 )
 
@@ -42,6 +41,23 @@ def check_spoken(provider: str, model: str) -> None:
         raise UnusableError(f"{_quote(model)} does not chat, and only chat is served here")
 
 
+def name_for_router(model: str) -> str:
+    """Return what Hugging Face's router calls a model: `ORG/NAME`, or `ORG/NAME:PROVIDER`.
+
+    LiteLLM's users write the inference provider, which need not be said, before the model.
+    """
+    provider, _, rest = model.partition("/")
+    return f"{rest}:{provider}" if "/" in rest else model
+
+
+def name_for_fireworks(model: str) -> str:
+    """Return what Fireworks calls a model, of which LiteLLM's users write the last part."""
+    if model.startswith("accounts/") or "#" in model:  # `#` names a deployment of one's own
+        return model
+    kind = "" if model.startswith(("models/", "routers/")) else "models/"
+    return f"accounts/fireworks/{kind}{model}"
+
+
 def _owner(model: str) -> str:
     for pattern, provider in BARE_NAMES:
         if re.match(pattern, model):
@@ -54,10 +70,6 @@ def _owner(model: str) -> str:
 def _check_provider(provider: str) -> None:
     if provider in SPOKEN:
         return
-    if provider in NOT_YET:
-        raise UnusableError(
-            f"provider {provider!r} is not spoken yet; keep it behind litellm_proxy/ meanwhile"
-        )
     if provider in NOT_HERE:
         raise UnusableError(
             f"provider {provider!r} is not spoken here; keep it behind litellm_proxy/"

@@ -1,14 +1,11 @@
 """The dialect of OpenAI, and of all who speak it with an accent. Pure.
 
 Azure, Hugging Face, Together, Baseten, OpenRouter, LiteLLM's proxy and any compatible server get
-one body; how each differs is a line of `_ACCENTS`. Where requests go is `catalog`'s concern; what
-comes back is read in `openai_reader`.
+one body; how each differs is a line of `openai_accents`. Where requests go is `catalog`'s concern;
+what comes back is read in `openai_reader`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import cast
 
 import msgspec
@@ -19,32 +16,16 @@ from understudy.server.domain.deployment import Deployment
 from understudy.server.errors import Reason, RefusedError, RequestError
 from understudy.server.ports import HttpRequest, Reader
 from understudy.server.providers.failures import EncodedReader, FailureReader, is_encoded
-from understudy.server.providers.merging import LIMITS, merge_extra, merge_params
-from understudy.server.providers.openai_reader import OpenAiReader
-
-Body = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Accent:
-    """How a provider's requests differ from OpenAI's."""
-
-    always_stream: bool = False  # `"stream": false` is written too
-    token_limit: str = ""  # the only name that `max_tokens` and `max_completion_tokens` go by
-    reasoning_limit: str = ""  # likewise, for reasoning models
-    extra: Mapping[str, Raw] = field(default_factory=dict[str, Raw])
-
-
-_PLAIN = _Accent()
-_ACCENTS: Mapping[str, _Accent] = MappingProxyType(
-    {
-        "openai": _Accent(reasoning_limit="max_completion_tokens"),
-        "azure": _Accent(always_stream=True, reasoning_limit="max_completion_tokens"),
-        "baseten": _Accent(token_limit="max_tokens"),
-        "openrouter": _Accent(extra={"usage": Raw(b'{"include":true}')}),
-    }
+from understudy.server.providers.leaving import Losses
+from understudy.server.providers.merging import merge_extra, merge_params
+from understudy.server.providers.openai_accents import (
+    Body,
+    accent_of,
+    fit_body,
+    fit_messages,
+    name_limit,
 )
-_REASONING_MODEL = re.compile(r"(?<![A-Za-z0-9])(?:o[134]|gpt-?5)(?![A-Za-z0-9])")
+from understudy.server.providers.openai_reader import OpenAiReader
 
 _ASK_FOR_USAGE = Raw(b'{"include_usage":true}')
 
@@ -61,13 +42,16 @@ class OpenAiDialect:
                 Reason.DEPLOYMENT_UNUSABLE,
                 f"{deployment.id!r} cannot be asked: {deployment.unusable}",
             )
+        accent, losses = accent_of(deployment.provider), Losses(deployment)
         try:
-            body = _ENCODER.encode(write_body(call, deployment))
+            members = write_body(fit_messages(call, accent, losses), deployment)
+            fit_body(members, accent, deployment, losses)
+            body = _ENCODER.encode(members)
         except UnicodeEncodeError as error:
             raise RequestError(
                 "the prompt holds a lone surrogate, which is no character"
             ) from error
-        return HttpRequest(deployment.endpoint, body, call.stream)
+        return HttpRequest(deployment.endpoint, body, call.stream, losses.warnings)
 
     def reader(self, stream: bool, status: int, headers: Mapping[str, str]) -> Reader:
         """Return what reads a reply."""
@@ -80,7 +64,7 @@ class OpenAiDialect:
 
 def write_body(call: ChatCall, deployment: Deployment) -> Body:
     """Return the body of a request, the caller's words over the operator's."""
-    accent = _ACCENTS.get(deployment.provider, _PLAIN)
+    accent = accent_of(deployment.provider)
     body: Body = {"model": deployment.model, "messages": _write_messages(call.messages)}
     params = merge_params(call, deployment)
     body.update(params)
@@ -92,26 +76,17 @@ def write_body(call: ChatCall, deployment: Deployment) -> Body:
         body["response_format"] = call.response_format
     if "logit_bias" in params:
         body["logit_bias"] = _write_bias(params["logit_bias"])
-    _name_limit(body, accent, deployment.model)
+    name_limit(body, accent, deployment)
     body.update(accent.extra)
     body.update(merge_extra(call, deployment))
     if call.stream or accent.always_stream:
         body["stream"] = call.stream
     if call.stream:
-        options = deployment.defaults.get("stream_options", _ASK_FOR_USAGE)
+        usual = _ASK_FOR_USAGE if accent.asked_for_usage else None
+        options = deployment.defaults.get("stream_options", usual)
         if options is not None:  # null: for a server that refuses to be asked
             body["stream_options"] = options
     return body
-
-
-def _name_limit(body: Body, accent: _Accent, model: str) -> None:
-    """Give the limit of tokens the one name that the model knows, where it knows only one."""
-    name = accent.token_limit
-    if accent.reasoning_limit and _REASONING_MODEL.search(model):
-        name = accent.reasoning_limit
-    given = [body.pop(other) for other in LIMITS if other in body] if name else []
-    if given:
-        body[name] = given[0]  # the newer name supersedes the older
 
 
 def _write_bias(bias: object) -> object:

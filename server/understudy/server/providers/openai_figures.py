@@ -3,7 +3,8 @@
 A number that cannot be is as good as none: an answer is not refused over its figures.
 """
 
-from math import isfinite
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -21,6 +22,9 @@ from understudy.server.errors import UpstreamError
 from understudy.server.providers.decoding import decode, said
 
 INT32_MAX = 2**31 - 1
+_INT64_MAX = 2**63 - 1
+# No exponent that would make arithmetic slow.
+_AMOUNT = re.compile(rb"[0-9]{1,12}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?")
 
 Number = int | float | None
 
@@ -40,6 +44,17 @@ class _WireUsage(Struct, gc=False):
     total_tokens: Number = None
     prompt_tokens_details: _WireDetails | None = None
     completion_tokens_details: _WireDetails | None = None
+    prompt_cache_hit_tokens: Number = None  # DeepSeek
+    cached_tokens: Number = None  # Moonshot
+    reasoning_tokens: Number = None  # Perplexity
+
+
+class _WirePrice(Struct, gc=False):
+    cost: Raw = Raw()
+
+
+class _WireCosts(Struct, gc=False):
+    total_cost: Raw = Raw()
 
 
 _Byte = Annotated[int, Meta(ge=0, le=255)]
@@ -64,12 +79,14 @@ class _WireLogprobs(Struct, gc=False):
 
 
 _USAGES = Decoder(_WireUsage)
+_PRICES = Decoder(_WirePrice)
+_COSTS = Decoder(_WireCosts)
 _LOGPROBS = Decoder(_WireLogprobs)
 
 
 def read_created(wire: float | str | None) -> int:
     """Return the provider's time in seconds, 0 if it says none that can be."""
-    if isinstance(wire, str) or wire is None or not isfinite(wire):
+    if isinstance(wire, str) or wire is None:
         return 0
     return int(wire) if 0 <= wire < 2**53 else 0
 
@@ -83,6 +100,8 @@ def read_usage(raw: Raw) -> Usage | None:
     except UpstreamError:
         return None
     prompt, answer, total = wire.prompt_tokens, wire.completion_tokens, wire.total_tokens
+    if any(one is not None and not 0 <= one <= INT32_MAX for one in (prompt, answer, total)):
+        return None
     if total is None and prompt is not None and answer is not None:
         total = prompt + answer
     elif total is not None and prompt is None and answer is not None:
@@ -96,30 +115,56 @@ def read_usage(raw: Raw) -> Usage | None:
         counts[0],
         counts[1],
         counts[2],
-        _read_prompt_details(wire.prompt_tokens_details),
-        _read_completion_details(wire.completion_tokens_details),
+        _read_prompt_details(wire),
+        _read_completion_details(wire),
     )
 
 
-def _read_prompt_details(wire: _WireDetails | None) -> PromptTokensDetails | None:
-    if wire is None:
+def read_cost(raw: Raw) -> int | None:
+    """Return what the provider takes for the answer, in 10^-9 US dollars, None if it is unsaid.
+
+    OpenRouter says it in credits, of which one is a dollar; Perplexity in parts, beside their sum.
+    """
+    if not said(raw):
         return None
-    counts = _counts(
-        wire.cached_tokens or 0, wire.audio_tokens or 0, wire.cache_creation_tokens or 0
-    )
+    try:
+        cost = decode(_PRICES, raw)[0].cost
+        if bytes(cost).startswith(b"{"):
+            cost = decode(_COSTS, cost)[0].total_cost
+    except UpstreamError:
+        return None
+    text = bytes(cost)
+    if not _AMOUNT.fullmatch(text):
+        return None
+    nano = (Decimal(text.decode()) * 10**9).to_integral_value(ROUND_HALF_EVEN)
+    return int(nano) if nano <= _INT64_MAX else None
+
+
+def _read_prompt_details(usage: _WireUsage) -> PromptTokensDetails | None:
+    wire = usage.prompt_tokens_details or _WireDetails()
+    cached = _first(wire.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens)
+    if usage.prompt_tokens_details is None and cached is None:
+        return None
+    counts = _counts(cached or 0, wire.audio_tokens or 0, wire.cache_creation_tokens or 0)
     return None if counts is None else PromptTokensDetails(*counts)
 
 
-def _read_completion_details(wire: _WireDetails | None) -> CompletionTokensDetails | None:
-    if wire is None:
+def _read_completion_details(usage: _WireUsage) -> CompletionTokensDetails | None:
+    wire = usage.completion_tokens_details or _WireDetails()
+    reasoning = _first(wire.reasoning_tokens, usage.reasoning_tokens)
+    if usage.completion_tokens_details is None and reasoning is None:
         return None
     counts = _counts(
-        wire.reasoning_tokens or 0,
+        reasoning or 0,
         wire.audio_tokens or 0,
         wire.accepted_prediction_tokens or 0,
         wire.rejected_prediction_tokens or 0,
     )
     return None if counts is None else CompletionTokensDetails(*counts)
+
+
+def _first(*numbers: Number) -> Number:
+    return next((one for one in numbers if one is not None), None)
 
 
 def _counts(*numbers: Number) -> list[int] | None:

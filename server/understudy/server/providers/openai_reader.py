@@ -5,86 +5,50 @@ stream some answer whole, and the other way round. A stream is whole when `[DONE
 when every choice has said why it ended, for some servers forget the former.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from understudy.server.domain.completion import Completion, Delta, Warning
-from understudy.server.errors import Reason, UpstreamError
+from understudy.server.errors import UpstreamError
 from understudy.server.ports import Reader
 from understudy.server.providers.assembly import Assembly
 from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed, said
 from understudy.server.providers.failures import classify_reported
 from understudy.server.providers.faults import MAX_BODY_BYTES
-from understudy.server.providers.openai_figures import read_created, read_usage
+from understudy.server.providers.openai_figures import read_cost, read_created, read_usage
 from understudy.server.providers.openai_replies import (
     REPLIES,
+    WireMessage,
     WireReply,
+    left_out,
     read_answer,
+    read_groq,
     read_id,
     read_piece,
 )
+from understudy.server.providers.recognising import RecognisingReader
+from understudy.server.providers.reply_ends import empty, truncated
 from understudy.server.providers.sse import EventStream
 
-MAX_REPLY_BYTES = 32 * 1024 * 1024
-
-_WHITESPACE = b" \t\r\n"
 _DONE = b"[DONE]"
 _NEITHER = "it is neither JSON nor an event stream"
+_MOST_WARNINGS = 8
+_LONGEST_KIND = 40
 
 
-class OpenAiReader:
+class OpenAiReader(RecognisingReader):
     """Reads one reply of status 200, whatever its framing turns out to be."""
 
     def __init__(self, stream: bool, status: int, headers: Mapping[str, str]) -> None:
-        self._stream = stream
-        self._status = status
-        length = headers.get("content-length", "")
-        self._declared = int(length) if length.isdecimal() and len(length) < 20 else 0
-        self._size = 0
-        self._framed: Reader | None = None
+        super().__init__(stream, status, headers, partial(_recognise, stream))
 
-    @property
-    def done(self) -> bool:
-        """Whether `[DONE]` was said."""
-        return self._framed is not None and self._framed.done
 
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        """Take the next bytes; return the deltas that they complete."""
-        try:
-            return self._feed(data)
-        except UpstreamError as error:
-            error.status = self._status
-            raise
-
-    def finish(self) -> Completion:
-        """Return the whole answer."""
-        try:
-            if self._framed is not None:
-                return self._framed.finish()
-            raise _truncated() if self._stream else _empty()
-        except UpstreamError as error:
-            error.status = self._status
-            raise
-
-    def _feed(self, data: bytes) -> Sequence[Delta]:
-        self._size += len(data)
-        if max(self._size, self._declared) > MAX_REPLY_BYTES:
-            raise UpstreamError(
-                Reason.UPSTREAM_RESPONSE_TOO_LARGE,
-                f"the provider's answer is larger than {MAX_REPLY_BYTES} bytes",
-            )
-        if self._framed is None:
-            data = data.lstrip(_WHITESPACE)  # some keep the connection awake with it
-            if not data:
-                return ()
-            self._framed = self._recognise(data[0])
-        return self._framed.feed(data)
-
-    def _recognise(self, first: int) -> Reader:
-        if first == ord("{"):
-            return _WholeReader()
-        if first in b":deir":  # a comment, or data, event, id, retry
-            return _EventReader(self._stream)
-        raise malformed("it is HTML" if first == ord("<") else _NEITHER)
+def _recognise(stream: bool, first: int) -> Reader:
+    if first == ord("{"):
+        return _WholeReader()
+    if first in b":deir":  # a comment, or data, event, id, retry
+        return _EventReader(stream)
+    raise malformed("it is HTML" if first == ord("<") else _NEITHER)
 
 
 class _WholeReader:
@@ -110,7 +74,9 @@ class _WholeReader:
             if one.message is not None
         )
         if not choices or len(choices) < len(tuple(reply.choices or ())):
-            raise _empty()
+            raise empty()
+        warnings = _Warnings()
+        warnings.take(mended, (one.message for one in reply.choices or ()))
         return Completion(
             choices,
             read_id(reply.id),
@@ -119,7 +85,8 @@ class _WholeReader:
             read_usage(reply.usage),
             reply.system_fingerprint or "",
             reply.service_tier or "",
-            (REPLACED_CHARS,) if mended else (),
+            warnings.told,
+            read_cost(reply.usage),
         )
 
 
@@ -130,7 +97,7 @@ class _EventReader:
         self._stream = stream
         self._events = EventStream()
         self._assembly = Assembly()
-        self._warnings: tuple[Warning, ...] = ()
+        self._warnings = _Warnings()
         self._delivered = 0
         self.done = False
         self._failure: UpstreamError | None = None
@@ -163,20 +130,20 @@ class _EventReader:
             raise self._failure
         cut = not (self.done or self._assembly.is_finished)
         if cut and self._events.finish().strip() != _DONE:
-            raise _truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
-        completion = self._assembly.complete(self._warnings)
+            raise truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
+        completion = self._assembly.complete(self._warnings.told)
         if not completion.choices:
-            raise _empty()
+            raise empty()
         return completion
 
     def _read(self, name: bytes, event: bytes) -> Delta:
-        if name == b"error":
+        if name == b"error" or (event.startswith(b"[") and b'"error"' in event):  # Gemini's list
             raise classify_reported(event, delivered=self._delivered)
         chunk, mended = decode(REPLIES, event)
         if (fault := _fault(chunk, event)) is not None:
             raise classify_reported(fault, delivered=self._delivered)
-        if mended:
-            self._warnings = (REPLACED_CHARS,)
+        self._warnings.take(mended, (one.delta or one.message for one in chunk.choices or ()))
+        usage = chunk.usage if said(chunk.usage) else read_groq(chunk).usage
         return Delta(
             tuple(
                 read_piece(one, message, position)
@@ -186,10 +153,38 @@ class _EventReader:
             read_id(chunk.id),
             chunk.model or "",
             read_created(chunk.created),
-            read_usage(chunk.usage),
+            read_usage(usage),
             chunk.system_fingerprint or "",
             chunk.service_tier or "",
+            read_cost(usage),
         )
+
+
+class _Warnings:
+    """What of a reply could not be passed on, each kind once."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Warning] = {}
+
+    @property
+    def told(self) -> tuple[Warning, ...]:
+        return tuple(self._told.values())
+
+    def take(self, mended: bool, messages: Iterable[WireMessage | None]) -> None:
+        if mended:
+            self._told[""] = REPLACED_CHARS
+        for message in messages:
+            for kind in () if message is None else left_out(message):
+                if len(self._told) < _MOST_WARNINGS:
+                    self._told.setdefault(kind, _drop(kind[:_LONGEST_KIND]))
+
+
+def _drop(kind: str) -> Warning:
+    return Warning(
+        "DROPPED_CONTENT",
+        f"the model answered with content of the kind {kind!r}, which has no place in an answer "
+        "here, so it was dropped",
+    )
 
 
 def _fault(reply: WireReply, body: bytes) -> bytes | None:
@@ -199,6 +194,8 @@ def _fault(reply: WireReply, body: bytes) -> bytes | None:
         return body if len(body) <= MAX_BODY_BYTES else bytes(reply.error)
     if reply.object == "error":
         return body
+    if said(error := read_groq(reply).error):
+        return bytes(error)
     for choice in reply.choices or ():
         if said(choice.error):
             return bytes(choice.error)
@@ -208,20 +205,3 @@ def _fault(reply: WireReply, body: bytes) -> bytes | None:
 
 
 _NO_FAULT = (b'""', b"{}", b"[]", b"false")
-
-
-def _truncated(delivered: int = 0) -> UpstreamError:
-    if delivered:
-        return UpstreamError(
-            Reason.UPSTREAM_STREAM_TRUNCATED,
-            "the provider's stream ended early",
-            delivered=delivered,
-            metadata={"deltasDelivered": str(delivered)},
-        )
-    return UpstreamError(Reason.UPSTREAM_TRUNCATED, "the provider's stream ended early")
-
-
-def _empty() -> UpstreamError:
-    return UpstreamError(
-        Reason.UPSTREAM_EMPTY_RESPONSE, "the provider's answer holds no choice with a message"
-    )

@@ -5,11 +5,15 @@ nothing is gained by refusing an answer over a field that nobody asked for. How 
 is `openai_reader`'s concern, what its errors mean that of `failures`.
 """
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
-from understudy.server.domain.chat import FunctionCall, Message, ToolCall
+from understudy.server.domain.chat import Extra, FunctionCall, Message, ToolCall
 from understudy.server.domain.completion import Choice
+from understudy.server.errors import UpstreamError
 from understudy.server.providers.bounded import MOST, Bounded
 from understudy.server.providers.decoding import decode, malformed, said
 from understudy.server.providers.openai_figures import Number, read_logprobs
@@ -29,12 +33,16 @@ class WireToolCall(Struct, gc=False):
     id: str | None = None
     type: str | None = None
     function: WireFunction | None = None
+    extra_content: Raw = Raw()  # Gemini's signature, which it wants back with the call
 
 
 class WirePart(Struct, gc=False):
     """A piece of content that is given in pieces."""
 
+    type: str | None = None
     text: str | None = None
+    refusal: str | None = None
+    thinking: Raw = Raw()  # Mistral: pieces again
 
 
 class WireMessage(Struct, gc=False):
@@ -47,6 +55,8 @@ class WireMessage(Struct, gc=False):
     reasoning: str | None = None
     tool_calls: Bounded[WireToolCall] | None = None
     function_call: WireFunction | None = None  # what tool calls were before 2023-11
+    images: Raw = Raw()  # OpenRouter
+    audio: Raw = Raw()
 
 
 class WireChoice(Struct, gc=False):
@@ -72,10 +82,31 @@ class WireReply(Struct, gc=False):
     system_fingerprint: str | None = None
     service_tier: str | None = None
     error: Raw = Raw()
+    x_groq: Raw = Raw()
 
+
+class WireGroq(Struct, gc=False):
+    """What Groq says in a place of its own, on the last piece of a stream."""
+
+    usage: Raw = Raw()
+    error: Raw = Raw()
+
+
+# Words for what OpenAI has a word for; any other is passed on as it is.
+_ENDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+        **dict.fromkeys(("max_tokens", "model_length", "model_context_window_exceeded"), "length"),
+        **dict.fromkeys(("tool_use", "function_call"), "tool_calls"),
+        **dict.fromkeys(("refusal", "content_filtered"), "content_filter"),
+    }
+)
 
 REPLIES = Decoder(WireReply)
 _STRINGS = Decoder(str)
+_THOUGHTS = Decoder(Bounded[WirePart])
+_GROQ = Decoder(WireGroq)
+_NOTHING = (b"", b"null", b"[]", b"{}")
 
 
 def read_answer(choice: WireChoice, message: WireMessage, position: int) -> Choice:
@@ -84,7 +115,8 @@ def read_answer(choice: WireChoice, message: WireMessage, position: int) -> Choi
     calls: tuple[ToolCall, ...] | UnsetType = UNSET
     if told.tool_calls is not UNSET:
         calls = tuple(
-            ToolCall(one.id, one.type or "function", one.function) for one in told.tool_calls
+            ToolCall(one.id, one.type or "function", one.function, extra=one.extra)
+            for one in told.tool_calls
         )
     whole = Message(
         told.role or "assistant",
@@ -105,15 +137,43 @@ def _read_choice(choice: WireChoice, message: Message, position: int) -> Choice:
     return Choice(
         position if choice.index is None else _read_index(choice.index),
         message,
-        choice.finish_reason or "",
+        _ENDS.get(choice.finish_reason or "", choice.finish_reason or ""),
         read_logprobs(choice.logprobs),
     )
 
 
+def left_out(wire: WireMessage) -> Iterator[str]:
+    """Yield the kinds of content in a message that have no place in an answer."""
+    if bytes(wire.images) not in _NOTHING:
+        yield "image"
+    if bytes(wire.audio) not in _NOTHING:
+        yield "audio"
+    if wire.content is None or isinstance(wire.content, str):
+        return
+    for part in wire.content:
+        if part.text is None and part.refusal is None and not said(part.thinking):
+            yield part.type or "unknown"
+
+
+def read_groq(wire: WireReply) -> WireGroq:
+    """Return what stands in Groq's own place; nothing, for everybody else."""
+    if not said(wire.x_groq):
+        return WireGroq()
+    try:
+        return decode(_GROQ, wire.x_groq)[0]
+    except UpstreamError:
+        return WireGroq()
+
+
 def _read_message(wire: WireMessage) -> Message:
-    content = wire.content
+    content, refusal = wire.content, wire.refusal
+    thoughts = wire.reasoning_content or wire.reasoning or ""
     if content is not None and not isinstance(content, str):
-        content = "".join(part.text or "" for part in content)
+        parts = list(content)
+        content = "".join(part.text or "" for part in parts)
+        thoughts += "".join(_read_thoughts(part.thinking) for part in parts)
+        refusals = [part.refusal for part in parts if part.refusal is not None]
+        refusal = "".join(refusals) if refusal is None and refusals else refusal
     calls: tuple[ToolCall, ...] = ()
     if wire.tool_calls is not None:
         calls = tuple(map(_read_tool_call, wire.tool_calls))
@@ -123,17 +183,33 @@ def _read_message(wire: WireMessage) -> Message:
         wire.role or "",
         content,
         tool_calls=calls or UNSET,
-        refusal=UNSET if wire.refusal is None else wire.refusal,
-        reasoning_content=wire.reasoning_content or wire.reasoning or UNSET,
+        refusal=UNSET if refusal is None else refusal,
+        reasoning_content=thoughts or UNSET,
     )
 
 
+def _read_thoughts(raw: Raw) -> str:
+    """Return the words of Mistral's thoughts, which are pieces, or a string."""
+    if not said(raw):
+        return ""
+    try:
+        if bytes(raw).startswith(b'"'):
+            return decode(_STRINGS, raw)[0]
+        return "".join(part.text or "" for part in decode(_THOUGHTS, raw)[0])
+    except UpstreamError:
+        return ""
+
+
 def _read_tool_call(wire: WireToolCall) -> ToolCall:
+    extra: Extra | UnsetType = UNSET
+    if said(wire.extra_content):
+        extra = {"extra_content": wire.extra_content.copy()}  # not the whole reply along with it
     return ToolCall(
         wire.id or UNSET,
         wire.type or UNSET,
         UNSET if wire.function is None else _read_function(wire.function),
         UNSET if wire.index is None else _read_index(wire.index),
+        extra,
     )
 
 

@@ -8,11 +8,19 @@ from collections.abc import Mapping
 
 from understudy.server.providers.faults import Fault
 
-_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_TOO_LONG = frozenset(
+    {
+        "context_length_exceeded",
+        "context_window_exceeded",
+        "exceed_context_size_error",  # llama.cpp
+        "model_context_window_exceeded",
+    }
+)
 _REFUSED = frozenset(
     {
         "content_filter",
         "content_policy_violation",
+        "data_inspection_failed",  # Qwen
         "invalid_prompt",
         "moderation",
         "moderation_blocked",
@@ -24,7 +32,7 @@ _LIMIT, _ASKED, _MORE = (rf"(?P<{name}>\d{{1,9}})" for name in ("limit", "asked"
 _TOO_LONG_TEXTS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        # OpenAI, Azure, OpenRouter, vLLM
+        # OpenAI, Azure, DeepSeek, OpenRouter, vLLM
         (
             rf"maximum context (?:length|limit) (?:is|of) {_LIMIT}(?: tokens)?"
             rf"(?:.{{0,200}}?(?:requested|resulted in|request has)(?: about| a total of)? {_ASKED}"
@@ -36,26 +44,53 @@ _TOO_LONG_TEXTS = [
             rf"(?:\. Given: {_ASKED} `?inputs`? tokens and {_MORE})?"
         ),
         rf"`?inputs`? must have less than {_LIMIT} tokens(?:\. Given: {_ASKED})?",
-        # vLLM, SGLang, llama.cpp
+        # vLLM, SGLang, llama.cpp, LM Studio, Ollama
         rf"\(length {_ASKED}\) is longer than the maximum model length of {_LIMIT}",
         rf"(?:\({_ASKED} tokens\) is )?longer than the model's context length (?:of )?\(?{_LIMIT}",
         rf"\({_ASKED} tokens\) exceeds the available context size(?: \({_LIMIT} tokens\))?",
-        # Anthropic, by way of others
+        r"greater than the context length",
+        r"prompt too long; exceeded (?:max )?context length",
+        # Anthropic
         rf"prompt is too long: {_ASKED} tokens > {_LIMIT}",
+        rf"exceed context limit: {_ASKED} \+ {_MORE} > {_LIMIT}",
+        # Fireworks
+        rf"prompt is too long: {_ASKED}, model maximum context length: {_LIMIT}",
+        # Mistral
+        rf"prompt contains {_ASKED} tokens.{{0,60}}too large for model with {_LIMIT} maximum context",
+        rf"prompt {_ASKED} > {_LIMIT} maximum context length",
+        # Gemini
+        (
+            rf"input token count (?:\({_ASKED}\) )?exceeds the maximum number of tokens allowed"
+            rf"(?: \({_LIMIT}\))?"
+        ),
+        # xAI
+        rf"maximum prompt length is {_LIMIT} but the request contains {_ASKED}",
+        # Cerebras
+        rf"current length is {_ASKED} while limit is {_LIMIT}",
+        # Moonshot
+        rf"exceeded model token limit: {_LIMIT}(?: \(requested: {_ASKED}\))?",
+        # OpenRouter's Poolside, Qwen, MiniMax
+        rf"input length {_ASKED} exceeds the maximum allowed input length of {_LIMIT}",
+        rf"range of input length should be \[\d+, ?{_LIMIT}\]",
+        r"context window exceeds limit",
         # anybody
         (
             rf"exceeds? (?:the |this |your )?(?:model's )?(?:available |maximum )?context"
             rf"(?: window| length| size| limit)(?: of {_LIMIT})?"
         ),
         r"(?:reduce|shorten) (?:the length of )?(?:the |your )?(?:messages|prompt|input)",
-        r"string too long\. Expected a string with maximum length",
+        # a text of ten million characters; the same is said of other fields that are too long
+        r"'messages\b[^']{0,60}': string too long",
     )
 ]
 _REFUSED_TEXT = re.compile(
     r"content management policy|content policy|content filter|safety system|usage policies"
-    r"|violat\w{1,5} (?:our|the) \w{0,20} ?policy|flagged (?:as|for|by)",
+    r"|violat\w{1,5} (?:our|the) \w{0,20} ?policy|flagged (?:as|for|by)"
+    r"|content exists risk|considered high risk|(?:input|output) data may contain inappropriate",
     re.IGNORECASE,
 )
+# In the words of those who answer 403, which else means that a key may not do something.
+_FORBIDDEN_TEXT = re.compile(r"content violates usage guidelines", re.IGNORECASE)
 
 
 def is_too_long(fault: Fault) -> bool:
@@ -65,7 +100,9 @@ def is_too_long(fault: Fault) -> bool:
 
 def is_refused(fault: Fault, *, by_text: bool) -> bool:
     """Return whether a content policy refuses the prompt; not all say so in a code."""
-    return bool(fault.words & _REFUSED) or (by_text and bool(_REFUSED_TEXT.search(fault.text)))
+    if fault.words & _REFUSED or _FORBIDDEN_TEXT.search(fault.text):
+        return True
+    return by_text and bool(_REFUSED_TEXT.search(fault.text))
 
 
 def read_limits(fault: Fault) -> Mapping[str, str]:

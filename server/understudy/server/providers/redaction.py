@@ -21,6 +21,7 @@ _PLAIN_HEADERS = frozenset(
     {
         "accept",
         "accept-encoding",
+        "anthropic-beta",
         "anthropic-version",
         "connection",
         "content-type",
@@ -45,7 +46,7 @@ _NAMED = re.compile(
 )
 _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:[spr]k[-_]|(?:hf|gsk|tgp|fw|r8|ghp)_|(?:xai|nvapi|pplx|csk|glpat)-|"
-    r"AIza|ya29\.|eyJ)[A-Za-z0-9_\-*•….]{4}"
+    r"AIza|ya29\.|(?i:eyJ))[A-Za-z0-9_\-*•….]{4}"
 )
 _MASKED = re.compile(r"[*•]{3}|\w\w(?:\.{3}|…)\.*\w\w")
 _RUN = re.compile(r"[A-Za-z0-9]{16,}")
@@ -97,6 +98,8 @@ def _secrets(endpoint: Endpoint) -> Iterator[str]:
         if name.lower() not in _PLAIN_HEADERS:
             yield value
             yield value.partition(" ")[2]  # without `Bearer`
+    if endpoint.login is not None:
+        yield endpoint.login.client_secret.value
     url = urlsplit(endpoint.url)
     yield url.password or ""
     for name, value in parse_qsl(url.query):

@@ -10,7 +10,13 @@ from understudy.server.domain.completion import Completion, Warning
 from understudy.server.domain.mirroring import SilentEnd
 from understudy.server.domain.records import Record, Role, TextState
 from understudy.server.domain.request import SplitMode
-from understudy.server.events import AttemptEnded, AttemptStarted, CallStarted, SilentEnded
+from understudy.server.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallStarted,
+    SilentEnded,
+    VariantChosen,
+)
 from understudy.server.records.batch import OfferRow
 from understudy.server.records.cleaning import clean, clean_labels, clean_warnings
 
@@ -27,11 +33,13 @@ class Call:
     caller: str = ""
     metadata: dict[str, str] = field(default_factory=dict[str, str])
     experiment: str = ""
-    is_split: bool = False
     overridden: bool = False
     streamed: bool = False
     revision: int = 0
     variant: str = ""
+    assignment: str = ""
+    epoch: int = 0
+    key_hash: str = ""
     group: str = ""
     has_ended: bool = False
     latency: int | None = None  # of the attempt that served
@@ -83,11 +91,20 @@ def begin_call(event: CallStarted, text_state: TextState) -> Call:
         caller=clean(request.caller),
         metadata=clean_labels(request.metadata),
         experiment=clean(target.experiment),
-        is_split=bool(target.models),
         overridden=bool(target.experiment) and target.mode is SplitMode.OVERRIDE,
         streamed=request.chat.stream,
         revision=event.revision,
     )
+
+
+def give_variant(call: Call, event: VariantChosen) -> None:
+    """Note which variant a call got, and by what."""
+    call.variant = clean(event.variant)
+    if (assigned := event.assigned) is not None:
+        call.experiment = clean(assigned.experiment)
+        call.assignment = assigned.reason.value
+        call.epoch = assigned.epoch
+        call.key_hash = assigned.key_hash
 
 
 def primary_attempt(call: Call, begun: AttemptStarted, event: AttemptEnded) -> Asked:
@@ -178,6 +195,9 @@ def make_record(call: Call, asked: Asked, epoch: int, text_state: TextState) -> 
         text_state=text_state,
         overridden=call.overridden,
         warnings=clean_warnings(asked.warnings),
+        assignment=call.assignment,
+        epoch=call.epoch,
+        key_hash=call.key_hash,
     )
 
 

@@ -20,6 +20,7 @@ from understudy.server.events import (
     FirstDelta,
     Mirrored,
     SilentEnded,
+    VariantChosen,
 )
 from understudy.server.records.batch import Batch, NotMirroredRow, TextRow
 from understudy.server.records.calls import (
@@ -27,6 +28,7 @@ from understudy.server.records.calls import (
     Call,
     begin_call,
     end_offer,
+    give_variant,
     make_offer,
     make_record,
     microseconds,
@@ -63,6 +65,9 @@ class Fold:
         match event:
             case CallStarted():
                 self._begin(event)
+            case VariantChosen():
+                if (call := self._calls.get(event.pair_id)) is not None:
+                    give_variant(call, event)
             case AttemptStarted():
                 self._begin_attempt(event)
             case FirstDelta():
@@ -92,8 +97,6 @@ class Fold:
             return  # there was no room for its begin
         if not call.group:
             call.group = event.group
-            if call.is_split:
-                call.variant = clean(event.group)
         call.under_way[event.attempt] = event
 
     def _end_attempt(self, event: AttemptEnded, batch: Batch) -> None:

@@ -55,6 +55,9 @@ def read_record(row: Row) -> Record:
         text_state=TextState(row["text_state"]),
         overridden=row["overridden"],
         warnings=msgspec.convert(row["warnings"], tuple[Warning, ...]),
+        assignment=row["assignment"],
+        epoch=row["epoch"],
+        key_hash=row["key_hash"],
     )
 
 

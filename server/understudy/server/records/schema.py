@@ -25,7 +25,7 @@ Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
-NEWEST = "0001"
+NEWEST = "0002"
 MIGRATIONS = Chain(
     "understudy.server.records:migrations", VERSION_TABLE, NEWEST, lock=0x756E6472_72656373
 )
@@ -69,6 +69,10 @@ records = Table(
     Column("text_state", Text, nullable=False),
     Column("overridden", Boolean, nullable=False),
     Column("warnings", Json, nullable=False),
+    # How its call was assigned: why it got its variant, in which epoch, and by which key.
+    Column("assignment", Text, nullable=False, server_default=""),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("key_hash", Text, nullable=False, server_default=""),
     Index("records_pair", "pair_id"),
     Index("records_start", "start_time", "id"),
     Index("records_latency", "latency", "id"),

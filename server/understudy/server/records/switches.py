@@ -60,4 +60,3 @@ class Switches:
 
 def _of(silent_model: str) -> Delete:
     return delete(mirror_pauses).where(mirror_pauses.c.silent_model == silent_model)
-

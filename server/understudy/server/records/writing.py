@@ -161,6 +161,9 @@ def _record_row(record: Record) -> Row:
         "text_state": record.text_state.value,
         "overridden": record.overridden,
         "warnings": [structs.asdict(one) for one in record.warnings],
+        "assignment": record.assignment,
+        "epoch": record.epoch,
+        "key_hash": record.key_hash,
     }
 
 

@@ -67,7 +67,8 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType(
 class Course:
     """Where a call stands: in which group and tier, who was tried there, what is left.
 
-    `repeats` says that everybody in the tier was tried, so that a wait is in order.
+    `repeats` says that everybody in the tier was tried, so that a wait is in order. `failure` is
+    what the last upstream call to the group came to: a refusal since has not made it better.
     """
 
     group: ModelGroup
@@ -77,6 +78,7 @@ class Course:
     pending: tuple[str, ...] = ()
     visited: frozenset[str] = frozenset()
     repeats: bool = False
+    failure: Reason | None = None
 
 
 def first_course(group: ModelGroup) -> Course:
@@ -117,21 +119,45 @@ def draw_deployment(course: Course, ticket: float) -> Deployment:
     return deployment
 
 
+def is_replaceable(course: Course, deployment: Deployment) -> bool:
+    """Whether another deployment of the tier can be asked instead of this one."""
+    tier = course.group.tiers[course.tier]
+    return any(
+        weight > 0 and one.id != deployment.id and not one.unusable
+        for one, weight in zip(tier.deployments, tier.weights, strict=True)
+    )
+
+
 def next_course(
-    snapshot: Snapshot, course: Course, failed: Deployment, reason: Reason
+    snapshot: Snapshot,
+    course: Course,
+    failed: Deployment,
+    reason: Reason,
+    *,
+    may_retry: bool = True,
 ) -> Course | None:
-    """Return how to go on after a deployment failed, or None if nothing is left to try."""
+    """Return how to go on after a deployment failed, or None if nothing is left to try.
+
+    Without `may_retry`, as if every retry had been made.
+    """
     remedy = REMEDIES.get(reason, Remedy.NOTHING)
     if remedy is Remedy.NOTHING:
         return None
+    if _list_for(snapshot, course, reason) and (larger := _fall_back(snapshot, course, reason)):
+        return larger  # who reads more, or minds less, rather than more of the same
     tried = course.tried | {failed.id}
     untried = _has_weight(course, tried)
-    if remedy is Remedy.ELSEWHERE and untried:
-        return replace(course, tried=tried, repeats=False)
+    if remedy is Remedy.ELSEWHERE:
+        if untried:
+            return replace(course, tried=tried, repeats=False)
+        if course.failure is not None:
+            reason, remedy = course.failure, REMEDIES[course.failure]
+    else:
+        course = replace(course, failure=reason)
     limit = snapshot.num_retries if failed.num_retries is None else failed.num_retries
     if remedy is Remedy.ONCE:
         limit = min(limit, 1)
-    may_retry = remedy in (Remedy.ONCE, Remedy.RETRY) and course.retries < limit
+    may_retry &= remedy in (Remedy.ONCE, Remedy.RETRY) and course.retries < limit
     if may_retry and untried:
         return replace(course, tried=tried, retries=course.retries + 1, repeats=False)
     if (tier := _tier_with_weight(course.group, course.tier + 1)) is not None:
@@ -149,13 +175,22 @@ def _has_weight(course: Course, tried: frozenset[str]) -> bool:
     )
 
 
+def _list_for(snapshot: Snapshot, course: Course, reason: Reason) -> tuple[str, ...]:
+    """Return the fallbacks of the group for prompts that it cannot or will not answer."""
+    if reason is Reason.CONTEXT_LENGTH_EXCEEDED:
+        return _own(snapshot.context_window_fallbacks, course.group)
+    if reason is Reason.CONTENT_POLICY_REJECTED:
+        return _own(snapshot.content_policy_fallbacks, course.group)
+    return ()
+
+
+def _own(fallbacks: Mapping[str, tuple[str, ...]], group: ModelGroup) -> tuple[str, ...]:
+    return fallbacks.get(group.name) or fallbacks.get("*", ())
+
+
 def _fall_back(snapshot: Snapshot, course: Course, reason: Reason) -> Course | None:
     name = course.group.name
-    own = snapshot.fallbacks.get(name) or snapshot.fallbacks.get("*", ())
-    if reason is Reason.CONTEXT_LENGTH_EXCEEDED:
-        own = snapshot.context_window_fallbacks.get(name, own)
-    elif reason is Reason.CONTENT_POLICY_REJECTED:
-        own = snapshot.content_policy_fallbacks.get(name, own)
+    own = _list_for(snapshot, course, reason) or _own(snapshot.fallbacks, course.group)
     visited = course.visited | {name}
     if len(visited) > snapshot.max_fallbacks:
         return None

@@ -1,4 +1,7 @@
-"""Finds the model group that a caller means. Pure; picking within it is `routing.attempts`."""
+"""Finds the model group that a caller means. Pure; picking within it is `routing.attempts`.
+
+A name that holds a URL means a group that is in no file; the snapshot says who makes it.
+"""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -9,7 +12,8 @@ from understudy.server.domain.deployment import Deployment, ModelGroup, Snapshot
 from understudy.server.errors import Reason, RequestError
 from understudy.server.routing.weights import effective_weights, pick
 
-LONGEST_NAME = 256
+LONGEST_NAME = 2048  # characters
+_LONGEST_SHOWN = 256
 
 
 def build_group(name: str, deployments: Iterable[Deployment]) -> ModelGroup:
@@ -26,14 +30,23 @@ def build_group(name: str, deployments: Iterable[Deployment]) -> ModelGroup:
 
 
 def find_group(snapshot: Snapshot, name: str) -> ModelGroup:
-    """Return the group that goes by this name or alias.
+    """Return the group that goes by this name or alias, or that its URL means.
 
-    Raises RequestError with MODEL_NOT_FOUND and the nearest name there is.
+    Raises RequestError with MODEL_NOT_FOUND and the nearest name there is, or for what is no name;
+    AccessError for a URL that callers may not name.
     """
     group = snapshot.groups.get(name) or snapshot.groups.get(snapshot.aliases.get(name, ""))
     if group is not None:
         return group
-    shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
+    if not name.isprintable():
+        raise RequestError("the name of a model holds a control character", field="model")
+    if len(name) > LONGEST_NAME:
+        raise RequestError(
+            f"the name of a model has at most {LONGEST_NAME} characters", field="model"
+        )
+    if "://" in name and snapshot.named is not None:
+        return snapshot.named(name)
+    shown = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "…"
     visible = [*snapshot.groups, *(snapshot.aliases.keys() - snapshot.hidden_aliases)]
     near = get_close_matches(shown, visible, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "ListModels names those there are"

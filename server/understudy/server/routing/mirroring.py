@@ -3,7 +3,7 @@
 Playing them is `mirror`'s. A silent model's own silent models are never looked at: they end here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
@@ -38,13 +38,14 @@ NOBODY: Final = MirrorPlan()
 def plan_mirror(
     snapshot: Snapshot,
     primary: Deployment,
+    silents: Iterable[SilentModel],
     request: CompletionRequest,
     pair_id: str,
     ticket: Callable[[], float],
     *,
     after_primary: bool,
 ) -> MirrorPlan:
-    """Return the plan for a call whose first attempt goes to `primary`.
+    """Return the plan for a call to `silents` whose first attempt goes to `primary`.
 
     A silent model that shares the primary's host and key waits for the answer, whatever the
     configuration says: mirrors must not eat the primary's quota.
@@ -52,14 +53,12 @@ def plan_mirror(
     reason = _refuse(request)
     if reason:
         return MirrorPlan(
-            passed_over=tuple(
-                Disposition(one.group, False, reason) for one in primary.silent_models
-            )
+            passed_over=tuple(Disposition(one.group, False, reason) for one in silents)
         )
     beside: list[SilentTarget] = []
     after: list[SilentTarget] = []
     passed_over: list[Disposition] = []
-    for silent in primary.silent_models:
+    for silent in silents:
         if not is_sampled(pair_id, silent.group, silent.fraction):
             passed_over.append(Disposition(silent.group, False, "SAMPLED_OUT"))
             continue

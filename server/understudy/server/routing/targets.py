@@ -1,31 +1,162 @@
-"""Decides which model group a request's target means. Pure: callers bring the ticket."""
+"""Decides who answers a call: which group, by which experiment. Pure: callers bring the ticket.
 
+Picking a deployment of the group is `routing.attempts`; which variant of an experiment a call
+gets, `routing.assignment`.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from understudy.server.domain.completion import Warning
 from understudy.server.domain.deployment import ModelGroup, Snapshot
-from understudy.server.domain.request import Target
-from understudy.server.errors import Reason, RequestError
+from understudy.server.domain.experiments import (
+    SLOTS,
+    Assigned,
+    AssignmentReason,
+    Experiment,
+    State,
+    Variant,
+)
+from understudy.server.domain.request import CompletionRequest, SplitMode, Target
+from understudy.server.errors import Reason, RequestError, UnderstudyError
+from understudy.server.routing.assignment import assign, serving_slots
 from understudy.server.routing.groups import draw_group, find_group
 
+_TOLERANCE = 1.0  # basis points, which rounding may cost
 
-def choose_group(snapshot: Snapshot, target: Target, ticket: float) -> tuple[ModelGroup, str]:
-    """Return the group that answers and the variant assigned, empty for a plain `model`.
 
-    Raises RequestError for a target that names nothing, two things, or nothing that exists.
+class Choice(Struct, frozen=True):
+    """Who answers. `variant` is empty for a plain `model`, a group for a plain split.
+
+    `experiment` and `arm` are there where the experiment says what is asked, and how; `assigned`
+    also where a caller overrode it.
     """
-    given = [name for name in ("model", "models", "experiment") if getattr(target, name)]
-    if given == ["model"]:
-        return find_group(snapshot, target.model), ""
-    if given == ["models"]:
-        group = draw_group(snapshot, target.models, ticket)
-        return group, group.name
-    if "experiment" in given and "model" not in given:
-        raise RequestError(
-            "this version does not serve experiments; name a group in `model` or a split in "
-            "`models`",
-            field="experiment",
-            reason=Reason.NOT_IMPLEMENTED,
+
+    group: ModelGroup
+    variant: str = ""
+    assigned: Assigned | None = None
+    experiment: Experiment | None = None
+    arm: Variant | None = None
+    warnings: tuple[Warning, ...] = ()
+
+
+def choose_target(snapshot: Snapshot, request: CompletionRequest, ticket: float) -> Choice:
+    """Return who answers.
+
+    A group that an experiment has taken over is answered by the experiment's variants; a split by
+    `models` names groups as they are. Raises RequestError for a target that names nothing, two
+    things, or nothing that exists; RefusedError for an experiment that does not serve.
+    """
+    target = request.target
+    _check(target)
+    if target.model:
+        group = find_group(snapshot, target.model)
+        owner = snapshot.takeovers.get(group.name)
+        if owner is None:
+            return Choice(group)
+        return _follow(snapshot, snapshot.experiments[owner], request, ticket)
+    if not target.experiment:
+        return _draw(snapshot, target.models, ticket)
+    if target.mode is SplitMode.OVERRIDE:
+        return _override(snapshot, target, ticket)
+    experiment = snapshot.experiments.get(target.experiment)
+    registers = target.mode is SplitMode.REGISTER
+    if experiment is None:
+        raise _unknown(target.experiment, registers=registers)
+    if registers and experiment.state is State.DRAFT:
+        told = f"experiment {experiment.id!r} is a draft, so models= is used"
+        return _override(snapshot, target, ticket, Warning("EXPERIMENT_NOT_STARTED", told))
+    choice = _follow(snapshot, experiment, request, ticket)
+    if registers and (warning := _compare(experiment, target.models)) is not None:
+        return Choice(
+            choice.group,
+            choice.variant,
+            choice.assigned,
+            choice.experiment,
+            choice.arm,
+            (warning,),
         )
-    told = " and ".join(f"`{name}`" for name in given) or "none of them"
-    raise RequestError(
-        f"exactly one of `model`, `models`, `experiment` names the target; this call has {told}",
-        field=given[-1] if given else "model",
+    return choice
+
+
+def stand_in(snapshot: Snapshot, request: CompletionRequest, ticket: float, why: str) -> Choice:
+    """Return who answers a call whose experiment cannot be registered now: its own weights."""
+    told = f"experiment {request.target.experiment!r} cannot be registered, so models= is used: "
+    warning = Warning("NOT_REGISTERED", told + why)
+    return _override(snapshot, request.target, ticket, warning)
+
+
+def _check(target: Target) -> None:
+    given = [name for name in ("model", "models", "experiment") if getattr(target, name)]
+    if given == ["models", "experiment"]:
+        if target.mode is SplitMode.FOLLOW:
+            raise RequestError(
+                "`models` beside `experiment` needs a split_mode: REGISTER or OVERRIDE",
+                field="models",
+            )
+        return
+    if len(given) != 1:
+        told = " and ".join(f"`{name}`" for name in given) or "none of them"
+        raise RequestError(
+            f"exactly one of `model`, `models`, `experiment` names the target; this call has "
+            f"{told}",
+            field=given[-1] if given else "model",
+        )
+    if target.experiment and target.mode is not SplitMode.FOLLOW:
+        raise RequestError(f"split_mode {target.mode.name} needs `models`", field="models")
+
+
+def _draw(snapshot: Snapshot, models: Mapping[str, float], ticket: float) -> Choice:
+    group = draw_group(snapshot, models, ticket)
+    return Choice(group, group.name)
+
+
+def _override(snapshot: Snapshot, target: Target, ticket: float, *warnings: Warning) -> Choice:
+    group = draw_group(snapshot, target.models, ticket)
+    assigned = Assigned(target.experiment, group.name, AssignmentReason.OVERRIDDEN)
+    return Choice(group, group.name, assigned, warnings=warnings)
+
+
+def _follow(
+    snapshot: Snapshot, experiment: Experiment, request: CompletionRequest, ticket: float
+) -> Choice:
+    assigned = assign(experiment, request, ticket)
+    arm = experiment.variant(assigned.variant)
+    # As it is, even if an experiment has taken it over too: this one, most often.
+    group = find_group(snapshot, arm.model_group)
+    return Choice(group, arm.id, assigned, experiment, arm)
+
+
+def _unknown(experiment_id: str, *, registers: bool) -> UnderstudyError:
+    hint = (
+        "calls may not register any here (understudy.experiments.register_on_first_call); "
+        "`understudy experiments create` does"
+        if registers
+        else "ListExperiments names those there are"
+    )
+    shown = experiment_id[:128]
+    return UnderstudyError(
+        Reason.EXPERIMENT_NOT_FOUND,
+        f"there is no experiment {shown!r}; {hint}",
+        metadata={"experiment": shown},
+    )
+
+
+def _compare(experiment: Experiment, models: Mapping[str, float]) -> Warning | None:
+    """Return a warning if what serves is not what the caller's weights say."""
+    total = sum(models.values())
+    wanted = {name: weight / total * SLOTS for name, weight in models.items()} if total else {}
+    live: dict[str, int] = {}
+    for one in serving_slots(experiment):
+        group = experiment.variant(one.variant).model_group
+        live[group] = live.get(group, 0) + one.end - one.start
+    names = wanted.keys() | live.keys()
+    if all(abs(wanted.get(name, 0) - live.get(name, 0)) <= _TOLERANCE for name in names):
+        return None
+    shares = " · ".join(f"{name} {share * 100 / SLOTS:g} %" for name, share in live.items())
+    return Warning(
+        "SPLIT_DIFFERS",
+        f"experiment {experiment.id!r} is {experiment.state.lower().replace('_', ' ')} with "
+        f"{shares}; models= of this call is not used (override_client=True uses it)",
     )

@@ -13,21 +13,31 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, cast
 
 import grpc
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
 from understudy.server.servicers.access import Access, caller
+from understudy.server.servicers.sizing import has_more_fields
 from understudy.server.servicers.statuses import to_status
 
 _LOG = logging.getLogger(__name__)
+
+_WATCHES = frozenset({"/understudy.v1.ExperimentService/WatchExperiments"})
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Any]
 
 
+# Beyond what any model takes; at eighty bytes each, and more in what is made of them.
+_MOST_FIELDS = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """Stands for a request that is no message of its type."""
+    """Stands for a request that cannot be read, or must not."""
+
+    fault: RequestError
 
 
 class Handler(Protocol):
@@ -144,7 +154,7 @@ class Guard:
                     )
                 caller.set(identity)  # each call has a task, hence a context, of its own
                 if isinstance(request, _Unreadable):
-                    raise RequestError("the request is no message of the type that it should be")
+                    raise request.fault
                 reply = behaviour(request, context)
                 if not hasattr(reply, "__aiter__"):
                     return await reply
@@ -179,7 +189,7 @@ class Guard:
                     # A cancelled handler tells grpc.aio nothing: the call would stay open.
                     await _abort(context, RefusedError(Reason.DRAINING, "the server goes down"))
 
-        return guarded if method.startswith("/understudy.") else watched
+        return guarded if method.startswith("/understudy.") and method not in _WATCHES else watched
 
 
 async def _abort(context: Context, error: UnderstudyError) -> NoReturn:
@@ -190,12 +200,19 @@ async def _abort(context: Context, error: UnderstudyError) -> NoReturn:
 
 def _tolerant(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """Let a malformed request reach the handler: grpc would answer it with a text of its own."""
+    # It is the `FromString` of a message's class.
+    kind = cast(Descriptor, cast(Any, deserialize).__self__.DESCRIPTOR)
 
     def read(data: bytes) -> Any:
+        # A field takes two bytes at least.
+        if len(data) > 2 * _MOST_FIELDS and has_more_fields(data, kind, _MOST_FIELDS):
+            what = f"the request has more than {_MOST_FIELDS} fields"
+            return _Unreadable(RequestError(what, reason=Reason.REQUEST_TOO_LARGE))
         try:
             return deserialize(data)
         except DecodeError:
-            return _Unreadable()
+            what = "the request is no message of the type that it should be"
+            return _Unreadable(RequestError(what))
 
     return read
 

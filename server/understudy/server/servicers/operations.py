@@ -19,6 +19,7 @@ from understudy.server.errors import Reason, RefusedError, UnderstudyError
 from understudy.server.live import Live
 from understudy.server.routing.groups import find_group
 from understudy.server.servicers.access import caller
+from understudy.server.servicers.write_status import StandingView, write_deployments
 from understudy.v1 import operations_pb2, operations_pb2_grpc
 
 _LOG = logging.getLogger(__name__)
@@ -126,14 +127,14 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         store: PauseStore | None,
         *,
         in_flight: Callable[[], int],
-        seats: Callable[[str], int],
+        standing: Callable[[str], StandingView],
         started: float,
     ) -> None:
         self._live = live
         self._mirror = mirror
         self._store = store
         self._in_flight = in_flight
-        self._seats = seats
+        self._standing = standing
         self._started = Timestamp()
         self._started.FromNanoseconds(round(started * 1e9))
 
@@ -147,7 +148,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             config_revision=snapshot.revision,
             start_time=self._started,
             in_flight=self._in_flight(),
-            deployments=_write_deployments(snapshot, self._seats),
+            deployments=write_deployments(snapshot, self._standing),
             mirror=self._write_mirror(),
         )
 
@@ -247,23 +248,3 @@ def _write_silent(one: SilentView, fraction: float) -> operations_pb2.SilentMode
         cap_nano_usd=one.cap,
         cap_window=window,
     )
-
-
-def _write_deployments(
-    snapshot: Snapshot, seats: Callable[[str], int]
-) -> list[operations_pb2.DeploymentStatus]:
-    return [
-        operations_pb2.DeploymentStatus(
-            deployment=one.id,
-            model_group=group.name,
-            provider=one.provider,
-            model=one.model,
-            state=State.STATE_UNUSABLE if one.unusable else State.STATE_CLOSED,
-            reason=one.unusable,
-            share=weight,
-            in_flight=seats(one.id),
-        )
-        for group in snapshot.groups.values()
-        for tier in group.tiers
-        for one, weight in zip(tier.deployments, tier.weights, strict=True)
-    ]

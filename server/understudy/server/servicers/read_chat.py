@@ -25,6 +25,8 @@ from understudy.server.servicers.read_json import read_members, read_object, str
 from understudy.v1 import chat_pb2
 
 MOST_MESSAGES = 10_000
+MOST_PIECES = 10_000  # content parts and tool calls, of all messages together
+MOST_TOOLS = 1024
 
 _MESSAGE_FIELDS = frozenset(chat_pb2.ChatMessage.DESCRIPTOR.fields_by_name)
 _PART_FIELDS = frozenset(chat_pb2.ContentPart.DESCRIPTOR.fields_by_name)
@@ -41,6 +43,12 @@ def read_messages(wire: Sequence[chat_pb2.ChatMessage]) -> tuple[Message, ...]:
     if len(wire) > MOST_MESSAGES:
         raise RequestError(
             f"messages has {len(wire)} entries; at most {MOST_MESSAGES} are taken",
+            field="messages",
+        )
+    pieces = sum(len(one.content_parts) + len(one.tool_calls) for one in wire)
+    if pieces > MOST_PIECES:
+        raise RequestError(
+            f"messages have {pieces} parts and tool calls; at most {MOST_PIECES} are taken",
             field="messages",
         )
     return tuple(_read_message(one, index) for index, one in enumerate(wire))
@@ -128,6 +136,10 @@ def _read_call(wire: chat_pb2.ToolCall, path: str) -> ToolCall:
 
 def read_tools(wire: Sequence[chat_pb2.Tool]) -> tuple[Tool, ...]:
     """Return the tools. Raises RequestError for a function without a name, or a bad schema."""
+    if len(wire) > MOST_TOOLS:
+        raise RequestError(
+            f"tools has {len(wire)} entries; at most {MOST_TOOLS} are taken", field="tools"
+        )
     return tuple(_read_tool(one, f"tools[{index}]") for index, one in enumerate(wire))
 
 
@@ -142,7 +154,7 @@ def _read_tool(wire: chat_pb2.Tool, path: str) -> Tool:
         raise RequestError(f"{path}.function has no name", field=f"{path}.function.name")
     parameters: Raw | UnsetType = UNSET
     if function.HasField("parameters"):
-        parameters = struct_to_json(function.parameters)
+        parameters = struct_to_json(function.parameters, f"{path}.function.parameters")
     elif function.HasField("parameters_json"):
         parameters = read_object(function.parameters_json, f"{path}.function.parameters_json")
     return Tool(
@@ -182,7 +194,7 @@ def read_format(wire: chat_pb2.ResponseFormat) -> ResponseFormat:
     schema = wire.json_schema
     text: Raw | UnsetType = UNSET
     if schema.HasField("schema"):
-        text = struct_to_json(schema.schema)
+        text = struct_to_json(schema.schema, "response_format.json_schema.schema")
     elif schema.HasField("schema_json"):
         text = read_object(schema.schema_json, "response_format.json_schema.schema_json")
     return ResponseFormat(

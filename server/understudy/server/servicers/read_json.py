@@ -3,6 +3,7 @@
 from typing import cast
 
 import msgspec
+from google.protobuf.json_format import Error as JsonFormatError
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct as ProtoStruct
 from msgspec import Raw
@@ -41,9 +42,16 @@ def read_object(text: str, field: str) -> Raw:
     return Raw(text.encode())
 
 
-def struct_to_json(struct: ProtoStruct) -> Raw:
-    """Return a struct as JSON. Numbers without a fraction are written as integers."""
-    return Raw(msgspec.json.encode(_whole(cast(Json, MessageToDict(struct)))))
+def struct_to_json(struct: ProtoStruct, field: str) -> Raw:
+    """Return a struct as JSON. Numbers without a fraction are written as integers.
+
+    Raises RequestError for what JSON has no word for: NaN and infinity.
+    """
+    try:
+        plain = cast(Json, MessageToDict(struct))
+    except (ValueError, JsonFormatError) as error:
+        raise RequestError(f"{field} holds what is no JSON: {error}", field=field) from error
+    return Raw(msgspec.json.encode(_whole(plain)))
 
 
 def _whole(value: Json) -> Json:

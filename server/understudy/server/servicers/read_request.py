@@ -28,6 +28,8 @@ LONGEST_LABEL: Final = 128  # characters of a request id
 MOST_METADATA: Final = 64
 LONGEST_METADATA_KEY: Final = 64
 LONGEST_METADATA_VALUE: Final = 512
+MOST_STOPS: Final = 1024
+MOST_BIASES: Final = 10_000
 EXPERIMENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 _SPLIT_MODES: Final = {
@@ -37,6 +39,17 @@ _SPLIT_MODES: Final = {
 }
 # `stream` and its options are for the RPC to say.
 _NAMED: Final = frozenset(Wire.DESCRIPTOR.fields_by_name) | {"stream", "stream_options"}
+
+# What LiteLLM's proxy takes from a prompt's body to send it elsewhere, or under another key, even
+# within `fallbacks`: behind `litellm_proxy/` these would lead the operator's key astray.
+_OPERATORS: Final = re.compile(
+    "api_(base|key|type|version)|base_url|client_(id|secret)|tenant_id|custom_llm_provider"
+    "|default_(headers|query)|extra_(headers|query)|headers|ssl_verify|organization|project"
+    "|deployment_id|region_name|litellm_(credential_name|params)|user_config|model_list"
+    "|mock_response|fallbacks|(context_window|content_policy)_fallbacks"
+    "|(aws|azure|vertex|langfuse|langsmith)_.*",
+    re.IGNORECASE,
+)
 
 
 def _between(low: float, high: float) -> Callable[[str, float], None]:
@@ -91,8 +104,10 @@ def read_request(
                 check(name, value)
             params[name] = value
     if wire.stop:
+        _check_number("stop", len(wire.stop), MOST_STOPS)
         params["stop"] = list(wire.stop)
     if wire.logit_bias:
+        _check_number("logit_bias", len(wire.logit_bias), MOST_BIASES)
         for token, bias in wire.logit_bias.items():
             _between(-100, 100)(f"logit_bias[{token!r}]", bias)
         params["logit_bias"] = dict(wire.logit_bias)
@@ -116,6 +131,11 @@ def read_request(
         wire.mirror_mode != Wire.MIRROR_MODE_NEVER,
         is_client_retry,
     )
+
+
+def _check_number(field: str, number: int, most: int) -> None:
+    if number > most:
+        raise RequestError(f"{field} has {number} entries; at most {most} are taken", field=field)
 
 
 def _read_target(wire: Wire) -> Target:
@@ -144,9 +164,18 @@ def _read_extra(wire: Wire) -> Extra:
     if kind is None:
         return {}
     if kind == "extra_body":
-        text = bytes(struct_to_json(wire.extra_body)).decode()
-        return read_members(text, "extra_body", _NAMED)
-    return read_members(wire.extra_body_json, "extra_body_json", _NAMED)
+        text = bytes(struct_to_json(wire.extra_body, "extra_body")).decode()
+    else:
+        text = wire.extra_body_json
+    members = read_members(text, kind, _NAMED)
+    for name in members:
+        if _OPERATORS.fullmatch(name):
+            raise RequestError(
+                f"{name!r} is for the operator to set: no call says where a prompt goes or with "
+                "which key",
+                field=kind,
+            )
+    return members
 
 
 def _read_request_id(label: str) -> str:

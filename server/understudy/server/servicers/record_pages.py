@@ -42,7 +42,7 @@ def read_query(
         read_filter(request.filter, fields, labels=labels),
         order,
         descending,
-        _read_token(request),
+        read_token(request),
         min(request.page_size or DEFAULT_PAGE, LARGEST_PAGE),
     )
 
@@ -65,7 +65,8 @@ def _read_order(text: str, orders: Sequence[str]) -> tuple[str, bool]:
     return name, direction.strip() == "desc"
 
 
-def _read_token(request: ListRequest) -> Place | None:
+def read_token(request: ListRequest) -> Place | None:
+    """Return where a page goes on, `None` for the first. Raises RequestError."""
     if not request.page_token:
         return None
     try:

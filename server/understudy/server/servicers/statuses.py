@@ -125,6 +125,8 @@ STATUSES: Mapping[Reason, Row] = MappingProxyType(
         Reason.EXPERIMENT_EXISTS: Row(_C.ALREADY_EXISTS, detail=Detail.RESOURCE),
         Reason.GROUP_TAKEN: _OPERATOR,
         Reason.STORE_UNAVAILABLE: _AWAY,
+        Reason.ENDPOINT_NOT_ALLOWED: Row(_C.PERMISSION_DENIED),
+        Reason.EXPERIMENT_NOT_STARTED: Row(_C.FAILED_PRECONDITION),
     }
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from msgspec import UNSET
+from msgspec import UNSET, json
 
 from understudy.server.domain.chat import Message, ToolCall
 from understudy.server.domain.completion import (
@@ -123,6 +123,8 @@ def _write_call(call: ToolCall) -> chat_pb2.ToolCall:
         wire.function.arguments = call.function.arguments
         if call.function.name is not UNSET:
             wire.function.name = call.function.name
+    if call.extra is not UNSET:
+        wire.extra_json = json.encode(call.extra).decode(errors="replace")
     return wire
 
 

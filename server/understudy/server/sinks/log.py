@@ -88,7 +88,7 @@ class CallLog:
         elif event.reason in _CALLERS_OWN:
             level, outcome = logging.DEBUG, f"refused: {event.reason}"
         else:
-            level, outcome = logging.WARNING, f"failed: {event.message or event.reason}"
+            level, outcome = logging.WARNING, f"failed: {_in_our_words(event, line)}"
         if not _LOG.isEnabledFor(level):
             return
         fields: Mapping[str, str | int | float] = {
@@ -98,3 +98,12 @@ class CallLog:
             "latency_ms": round((event.instant - line.started) * 1000, 1),
         }
         _LOG.log(level, "%s", outcome, extra={"fields": fields})
+
+
+def _in_our_words(event: CallEnded, line: _Line) -> str:
+    """Return why a call failed, without what the provider said: that may quote the prompt.
+
+    Its words come last, after a colon; they are the caller's to read.
+    """
+    why = event.message or str(event.reason)
+    return why.partition(": ")[0] if "upstream_status" in line.fields else why

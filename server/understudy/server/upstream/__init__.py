@@ -8,11 +8,13 @@
     sockets     made for permitted addresses only
     addresses   which addresses are permitted; pure
     egress      whom TLS trusts, what goes through a proxy
+    tokens      signing in where a token is wanted: `SignedIn`
     causes      the table from the stack's exceptions to ours
 
 What is sent and how a reply is read is in `providers`; who is asked again is in `routing`.
 """
 
 from understudy.server.upstream.client import HttpUpstream
+from understudy.server.upstream.tokens import SignedIn
 
-__all__ = ["HttpUpstream"]
+__all__ = ["HttpUpstream", "SignedIn"]

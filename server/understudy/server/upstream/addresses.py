@@ -1,16 +1,21 @@
 """Which addresses may be contacted. Pure.
 
-Loopback and private networks are allowed, because operators name their own endpoints. What no model
-listens on, and what clouds answer credentials from, is not.
+Where the operator's own file leads, loopback and private networks are allowed; what no model
+listens on, and what clouds answer credentials from, is not. Where a caller leads, only the public
+internet is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
+Judge = Callable[
+    [str], str
+]  # says what forbids contacting a numeric address; empty if nothing does
 
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _V4_COMPATIBLE = IPv6Network("::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # `is_global` takes in what is assigned to nobody
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 _BROADCAST = IPv4Address("255.255.255.255")
 
@@ -39,6 +44,26 @@ def find_refusal(address: str) -> str:
         if refusal := _judge(one):
             return refusal
     return ""
+
+
+def find_public_refusal(address: str) -> str:
+    """Say what forbids contacting a numeric address that a caller led to.
+
+    Only what is public passes, however it is wrapped.
+    """
+    if refusal := find_refusal(address):
+        return refusal
+    if all(_is_public(one) for one in _unwrap(ip_address(address))):
+        return ""
+    return "not public"
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return address.is_global
+    if address in _NAT64[0] or address.ipv4_mapped is not None:
+        return True  # the IPv4 address within decides
+    return address in _GLOBAL_UNICAST and address.is_global
 
 
 def _judge(address: Address) -> str:

@@ -14,6 +14,7 @@ import httpx
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
 from understudy.server.errors import Reason, UpstreamError
+from understudy.server.upstream.resolver import UnresolvedError
 from understudy.server.upstream.sockets import AddressRefusedError
 
 
@@ -44,14 +45,16 @@ def _find_cause(error: Exception) -> BaseException:
 
 def _classify(cause: BaseException, origin: str) -> tuple[Reason, str]:
     match cause:
-        case aiohttp.ClientConnectorDNSError():
+        case aiohttp.ClientConnectorError() if isinstance(cause.os_error, AddressRefusedError):
+            return _refuse(cause.os_error, origin)
+        case AddressRefusedError():
+            return _refuse(cause, origin)
+        case aiohttp.ClientConnectorDNSError() | UnresolvedError():
             return Reason.UPSTREAM_DNS_FAILURE, f"the name of {origin} does not resolve"
         case aiohttp.ClientConnectorCertificateError():
             return Reason.UPSTREAM_TLS_UNTRUSTED, _explain_certificate(cause, origin)
         case aiohttp.ClientConnectorSSLError():
             return Reason.UPSTREAM_CONNECT_FAILED, f"the TLS handshake with {origin} failed"
-        case aiohttp.ClientConnectorError() if isinstance(cause.os_error, AddressRefusedError):
-            return Reason.UPSTREAM_ADDRESS_REFUSED, f"{origin} is not contacted: {cause.os_error}"
         case aiohttp.ClientProxyConnectionError():
             return Reason.UPSTREAM_CONNECT_FAILED, f"cannot connect to the proxy before {origin}"
         case aiohttp.ClientConnectorError():
@@ -79,6 +82,10 @@ def _classify(cause: BaseException, origin: str) -> tuple[Reason, str]:
 
 
 _CUT = (ContentLengthError, TransferEncodingError)
+
+
+def _refuse(cause: AddressRefusedError, origin: str) -> tuple[Reason, str]:
+    return Reason.UPSTREAM_ADDRESS_REFUSED, f"{origin} is not contacted: {cause}"
 
 
 def _explain_certificate(cause: aiohttp.ClientConnectorCertificateError, origin: str) -> str:

@@ -2,6 +2,8 @@
 
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 from weakref import WeakKeyDictionary
@@ -10,11 +12,14 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from understudy.server.domain.deployment import Endpoint
+from understudy.server.domain.deployment import Endpoint, Trust
+from understudy.server.errors import Reason, UpstreamError
 from understudy.server.ports import HttpRequest
+from understudy.server.upstream.addresses import find_public_refusal
 from understudy.server.upstream.connector import Connector, Reply
-from understudy.server.upstream.egress import Proxy, make_tls_context
+from understudy.server.upstream.egress import USUAL, Proxy, TlsContexts
 from understudy.server.upstream.exchange import HttpExchange
+from understudy.server.upstream.guard import GuardedTransport
 from understudy.server.upstream.prepared import Prepared, Way, prepare
 from understudy.server.upstream.resolver import Lookup, Resolver, look_up
 from understudy.server.upstream.sockets import SocketFactory
@@ -28,7 +33,7 @@ class HttpUpstream:
 
     Times are in seconds. `connect_timeout` is for all that comes before the request, of which a
     look-up takes `lookup_timeout` at most; `read_timeout` is the longest silence. `tls` is for
-    several upstreams to share; without it a context is made, which blocks for some milliseconds.
+    several upstreams to share, and counts before `ca_file`.
     """
 
     def __init__(
@@ -41,37 +46,24 @@ class HttpUpstream:
         proxy: str | None = None,
         no_proxy: Sequence[str] = (),
         ca_file: str | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: TlsContexts | None = None,
         lookup: Lookup = look_up,
     ) -> None:
-        context = tls or make_tls_context(ca_file)
+        self._tls = tls or TlsContexts(ca_file)
         self._max_bytes = max_response_bytes
         self._extensions: dict[str, object] = {"timeout": {"read": read_timeout}}
         self._prepared: WeakKeyDictionary[Endpoint, Prepared] = WeakKeyDictionary()
-        self._sockets = SocketFactory()
-        self._session = aiohttp.ClientSession(
-            connector=Connector(
-                tls=context,
-                # Sooner than the whole, or a hung look-up would pass for a hung connection.
-                resolver=Resolver(min(lookup_timeout, connect_timeout * 0.8), lookup),
-                sockets=self._sockets,
-                connect_timeout=connect_timeout,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_READ_AHEAD,
-            max_field_size=_MAX_HEADER_BYTES,
-            response_class=Reply,
+        # Sooner than the whole, or a hung look-up would pass for a hung connection.
+        lookup_timeout = min(lookup_timeout, connect_timeout * 0.8)
+        self._lax = _Reach(SocketFactory(), Resolver(lookup_timeout, lookup))
+        self._strict = _Reach(
+            SocketFactory(find_public_refusal),
+            Resolver(lookup_timeout, lookup, find_public_refusal),
         )
-        self._direct = Way(self._make_transport(context))
+        self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy(proxy, tuple(no_proxy))
-        self._proxied = self._direct
-        if self._proxy is not None:
-            self._proxied = Way(
-                self._make_transport(context, self._proxy.to_httpx()), self._proxy.headers
-            )
+        self._pools: dict[tuple[Trust, bool, bool], _Pool] = {}
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,13 +78,16 @@ class HttpUpstream:
 
     async def aclose(self) -> None:
         """Cut every connection, those of exchanges under way included."""
-        self._sockets.shut_down()
-        await self._session.close()
+        self._closed = True
+        for reach in (self._lax, self._strict):
+            reach.sockets.shut_down()
+        for pool in self._pools.values():
+            await pool.session.close()
 
     @property
     def open_connections(self) -> int:
         """How many connections are open, idle ones and those being made included."""
-        return self._sockets.open_count
+        return self._lax.sockets.open_count + self._strict.sockets.open_count
 
     def exchange(
         self, request: HttpRequest, deadline: float, silence: float | None = None
@@ -105,17 +100,96 @@ class HttpUpstream:
         endpoint = request.endpoint
         prepared = self._prepared.get(endpoint)
         if prepared is None:
-            prepared = prepare(endpoint, self._extensions, self._find_way)
+            prepared = prepare(endpoint, self._extensions, partial(self._find_way, endpoint))
             self._prepared[endpoint] = prepared
         return HttpExchange(prepared, request.body, deadline, silence, self._max_bytes)
 
-    def _make_transport(
-        self, context: ssl.SSLContext, proxy: httpx.Proxy | None = None
-    ) -> AiohttpTransport:
-        return AiohttpTransport(verify=context, trust_env=False, client=self._session, proxy=proxy)
-
-    def _find_way(self, url: httpx.URL) -> Way:
-        if self._proxy is None or not self._proxy.serves(url.host):
-            return self._direct
+    def _find_way(self, endpoint: Endpoint, url: httpx.URL) -> Way:
+        proxied = self._proxy is not None and self._proxy.serves(url.host)
+        if proxied and endpoint.trust is not None and not endpoint.trust.verify:
+            self._check_proxy(endpoint.origin)
+        pool = self._find_pool(endpoint, proxied)
+        if not proxied:
+            return pool.direct
+        transport = pool.proxied.transport
+        if endpoint.public_only:
+            transport = GuardedTransport(transport, self._strict.resolver)
         # Within a tunnel the proxy reads no header, and the provider must not.
-        return self._proxied if url.scheme == "http" else Way(self._proxied.transport)
+        return Way(transport, pool.proxied.headers if url.scheme == "http" else {})
+
+    def _check_proxy(self, origin: str) -> None:
+        """Raise UpstreamError where an endpoint's leave not to verify would be the proxy's too."""
+        if self._proxy is not None and self._proxy.url.lower().startswith("https:"):
+            told = f"{origin} must be verified (ssl_verify): the proxy, by https://, would not be"
+            labels = {"origin": origin}
+            raise UpstreamError(Reason.DEPLOYMENT_UNUSABLE, told, metadata=labels)
+
+    def _find_pool(self, endpoint: Endpoint, proxied: bool) -> "_Pool":
+        """Return the pool for what the endpoint trusts and reaches.
+
+        No other's connections are good for it: one that was made for the operator, into a private
+        network, must not carry what a caller sends to the same name.
+        """
+        trust = endpoint.trust or USUAL
+        # The proxy itself may well have a private address.
+        strict = endpoint.public_only and not proxied
+        key = trust, endpoint.public_only, strict
+        pool = self._pools.get(key)
+        if pool is None:
+            reach = self._strict if strict else self._lax
+            pool = self._pools[key] = self._open_pool(trust, reach, endpoint.origin)
+        return pool
+
+    def _open_pool(self, trust: Trust, reach: "_Reach", origin: str) -> "_Pool":
+        labels = {"origin": origin}
+        if self._closed:
+            told = f"the way to {origin} is closed"
+            raise UpstreamError(Reason.UPSTREAM_CONNECTION_LOST, told, metadata=labels)
+        try:
+            context = self._tls.find(trust)
+        except OSError as error:
+            told = f"nothing can be sent to {origin}: its CA file cannot be read"
+            raise UpstreamError(Reason.DEPLOYMENT_UNUSABLE, told, metadata=labels) from error
+        session = aiohttp.ClientSession(
+            connector=Connector(
+                tls=context,
+                resolver=reach.resolver,
+                sockets=reach.sockets,
+                connect_timeout=self._connect_timeout,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=_READ_AHEAD,
+            max_field_size=_MAX_HEADER_BYTES,
+            response_class=Reply,
+        )
+        return _Pool(context, session, self._proxy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What can be reached: the operator's own networks too, or the public internet only."""
+
+    sockets: SocketFactory
+    resolver: Resolver
+
+
+class _Pool:
+    """Connections of one way to trust, direct and by the proxy."""
+
+    def __init__(
+        self, context: ssl.SSLContext, session: aiohttp.ClientSession, proxy: Proxy | None
+    ) -> None:
+        self.session = session
+        self.direct = Way(_make_transport(context, session))
+        self.proxied = self.direct
+        if proxy is not None:
+            self.proxied = Way(_make_transport(context, session, proxy.to_httpx()), proxy.headers)
+
+
+def _make_transport(
+    context: ssl.SSLContext, session: aiohttp.ClientSession, proxy: httpx.Proxy | None = None
+) -> AiohttpTransport:
+    return AiohttpTransport(verify=context, trust_env=False, client=session, proxy=proxy)

@@ -8,25 +8,67 @@ import ssl
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 import certifi
 import httpx
 
+from understudy.server.domain.deployment import Trust
 
-def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Trust the system's authorities, or certifi's where it has none, and those in `ca_file`.
+USUAL = Trust()
 
-    Blocks while it reads the files; make it once, and let every upstream share it.
+
+class TlsContexts:
+    """One TLS context for each way to trust, for all upstreams of a service to share.
+
+    `ca_file` holds authorities that are trusted besides, whatever an endpoint says.
     """
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_files = () if ca_file is None else (ca_file,)
+        self._made: dict[Trust, ssl.SSLContext] = {}
+        self._making = Lock()
+
+    def find(self, trust: Trust) -> ssl.SSLContext:
+        """Return the context. Raises OSError for a file that holds no certificates.
+
+        Blocks for some milliseconds the first time, while it reads files.
+        """
+        found = self._made.get(trust)
+        if found is None:
+            with self._making:
+                found = self._made[trust] = self._made.get(trust) or self._make(trust)
+        return found
+
+    def _make(self, trust: Trust) -> ssl.SSLContext:
+        if not trust.verify:
+            return _make_heedless()
+        own = (trust.ca_file,) if trust.ca_file else ()
+        return _make_careful(*self._ca_files, *own)
+
+
+def _make_careful(*ca_files: str) -> ssl.SSLContext:
+    """Trust the system's authorities, or certifi's where it has none, and those in `ca_files`."""
+    context = _make_bare()
+    # `load_default_certs` would let SSL_CERT_FILE and SSL_CERT_DIR override these paths.
+    system = Path(ssl.get_default_verify_paths().openssl_cafile)
+    for file in (str(system) if system.exists() else certifi.where(), *ca_files):
+        context.load_verify_locations(file)
+    return context
+
+
+def _make_bare() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificates and host names
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    # `load_default_certs` would let SSL_CERT_FILE and SSL_CERT_DIR override these paths.
-    system = Path(ssl.get_default_verify_paths().openssl_cafile)
-    context.load_verify_locations(system if system.exists() else certifi.where())
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
+    return context
+
+
+def _make_heedless() -> ssl.SSLContext:
+    context = _make_bare()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 

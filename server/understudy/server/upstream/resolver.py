@@ -1,8 +1,8 @@
 """Names to addresses, in threads of this resolver's own and within a time limit.
 
 A look-up that hangs holds one daemon thread, whatever many calls wait for it: it holds up neither
-other names, nor the event loop's executors, nor the end of the process. Which addresses may be
-contacted is decided in `sockets`.
+other names, nor the event loop's executors, nor the end of the process. Each address is judged
+once more in `sockets`, as it is contacted.
 """
 
 import asyncio
@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from threading import Thread
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from understudy.server.upstream.addresses import Judge
+from understudy.server.upstream.sockets import AddressRefusedError
 
 Lookup = Callable[[str], Sequence[str]]
 
@@ -25,13 +28,24 @@ def look_up(host: str) -> Sequence[str]:
     return [str(address[0]) for *_, address in infos]
 
 
-class Resolver(AbstractResolver):
-    """Resolves for one event loop. Answers are kept for half a minute, failures are not."""
+class UnresolvedError(OSError):
+    """A name has no address, or none in time."""
 
-    def __init__(self, timeout: float, lookup: Lookup = look_up) -> None:
+
+class Resolver(AbstractResolver):
+    """Resolves for one event loop. Answers are kept for half a minute, failures are not.
+
+    With a judge, an answer is refused whole for one address that may not be contacted: whoever
+    mixes those in means no good.
+    """
+
+    def __init__(
+        self, timeout: float, lookup: Lookup = look_up, judge: Judge | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._lookup = lookup
+        self._judge = judge
         self._known: dict[str, tuple[float, Sequence[str]]] = {}
         self._jobs: dict[str, asyncio.Future[Sequence[str] | Exception]] = {}
         self._waiting: deque[str] = deque()
@@ -40,8 +54,15 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return a host's addresses, for aiohttp. Raises OSError."""
+        """Return a host's addresses, for aiohttp.
+
+        Raises UnresolvedError if there are none, AddressRefusedError for one that is forbidden.
+        """
         addresses = await self._find(host)
+        judge = self._judge
+        refusals = [] if judge is None else [why for one in addresses if (why := judge(one))]
+        if refusals:
+            raise AddressRefusedError(f"its address is {refusals[0]}")
         return [
             ResolveResult(
                 hostname=host,
@@ -67,10 +88,10 @@ class Resolver(AbstractResolver):
         # Unlike `wait_for`, this leaves the job to the others who wait for it, and to the cache.
         done, _ = await asyncio.wait((job,), timeout=self._timeout)
         if not done:
-            raise OSError(f"no answer within {self._timeout:g} s")
+            raise UnresolvedError(f"no answer within {self._timeout:g} s")
         outcome = job.result()
         if isinstance(outcome, Exception):
-            raise OSError(str(outcome)) from outcome
+            raise UnresolvedError(str(outcome)) from outcome
         return outcome
 
     def _begin(self, host: str) -> asyncio.Future[Sequence[str] | Exception]:

@@ -7,7 +7,7 @@ addresses too: so the address that is checked is the address that is contacted.
 import socket
 from weakref import WeakSet
 
-from understudy.server.upstream.addresses import find_refusal
+from understudy.server.upstream.addresses import Judge, find_refusal
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]  # as of `socket.getaddrinfo`
 
@@ -20,15 +20,16 @@ class AddressRefusedError(OSError):
 
 
 class SocketFactory:
-    """Makes the sockets of one upstream."""
+    """Makes the sockets of one pool, for the addresses that its judge lets pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge = find_refusal) -> None:
+        self._judge = judge
         self._made: WeakSet[socket.socket] = WeakSet()
 
     def __call__(self, info: AddressInfo) -> socket.socket:
         """Return a socket for the address, or raise AddressRefusedError."""
         family, kind, protocol, _, address = info
-        if refusal := find_refusal(str(address[0])):
+        if refusal := self._judge(str(address[0])):
             raise AddressRefusedError(f"its address is {refusal}")
         made = socket.socket(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,0 +1,78 @@
+"""Says what of an experiment may change in which state. What it may become is `checking`."""
+
+from typing import Final
+
+from msgspec import structs
+
+from understudy.server.domain.experiments import Experiment, State
+from understudy.server.errors import Reason, RefusedError, RequestError
+
+# Who is compared with whom, and by what: another of these would be another experiment.
+FIXED_WHILE_LIVE: Final = ("assignment", "control", "model_group")
+
+
+def check_etag(current: Experiment, etag: str) -> None:
+    """Raise for an etag that is missing, or of what the experiment no longer is."""
+    if not etag:
+        raise RequestError(
+            "etag is missing; send the one that came with what you read", field="etag"
+        )
+    if etag != current.etag:
+        raise RefusedError(
+            Reason.ETAG_MISMATCH,
+            f"experiment {current.id!r} has changed since it was read; its etag is now "
+            f"{current.etag}",
+            metadata={"experiment": current.id, "currentEtag": current.etag},
+        )
+
+
+def check_state(current: Experiment, action: str, allowed: tuple[State, ...]) -> None:
+    """Raise RefusedError with ILLEGAL_TRANSITION unless the state is one of those."""
+    if current.state not in allowed:
+        raise _refuse(current, f"{action} is for one that is {_either(allowed)}")
+
+
+def check_update(current: Experiment, after: Experiment) -> None:
+    """Raise RefusedError for what may not change in this state."""
+    if current.state is State.DRAFT:
+        return
+    if current.state.is_live:
+        _check_live(current, after)
+    elif structs.replace(after, title=current.title) != current:
+        raise _refuse(current, "only its title can change until it is started again")
+
+
+def _check_live(current: Experiment, after: Experiment) -> None:
+    for name in FIXED_WHILE_LIVE:
+        if getattr(current, name) != getattr(after, name):
+            raise _fix(current, name, f"{name} cannot change while it is {current.state}")
+    staying = {one.id for one in after.variants}
+    for one in current.variants:
+        if one.weight and one.id not in staying:
+            raise _fix(
+                current,
+                "variants",
+                f"variant {one.id!r} has {one.weight / 100:g} % of the traffic; give it the "
+                "weight 0 before it is removed",
+            )
+
+
+def _fix(current: Experiment, field: str, message: str) -> RefusedError:
+    return RefusedError(
+        Reason.IMMUTABLE_WHILE_RUNNING,
+        f"experiment {current.id!r}: {message}",
+        metadata={"experiment": current.id, "field": f"experiment.{field}"},
+    )
+
+
+def _refuse(current: Experiment, message: str) -> RefusedError:
+    return RefusedError(
+        Reason.ILLEGAL_TRANSITION,
+        f"experiment {current.id!r} is {current.state}; {message}",
+        metadata={"experiment": current.id, "state": current.state},
+    )
+
+
+def _either(states: tuple[State, ...]) -> str:
+    *most, last = states
+    return f"{', '.join(most)} or {last}" if most else last

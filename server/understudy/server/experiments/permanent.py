@@ -1,0 +1,115 @@
+"""Writes what to put into the configuration file to make a winner permanent. Pure.
+
+It can only be a draft for the operator's hand: keys and addresses are not repeated here, and a
+file in LiteLLM's manner has no place for some of what a variant changes. What is missing is said
+in comments.
+"""
+
+from collections.abc import Iterable, Mapping
+from textwrap import indent
+from typing import Final
+
+import msgspec
+import yaml
+
+from understudy.server.domain.deployment import Deployment, ModelGroup
+from understudy.server.domain.experiments import Experiment, Overrides, Variant
+from understudy.server.routing.overriding import PARAMS, TYPED, wanted_params
+
+_WIDTH: Final = 96
+_BREAKS: Final = frozenset("\x85\u2028\u2029")
+
+
+def to_yaml(experiment: Experiment, groups: Mapping[str, ModelGroup]) -> str:
+    """Return the text for a concluded experiment. Raises ValueError if nothing has won."""
+    if not experiment.winner:
+        raise ValueError(f"experiment {experiment.id!r} has no winner")
+    winner = experiment.variant(experiment.winner)
+    changed = bool(wanted_params(winner.overrides))
+    name = experiment.model_group or (experiment.id if changed else winner.model_group)
+    parts = [_comment(_explain(experiment, name))]
+    if name != winner.model_group or changed:
+        group = groups.get(winner.model_group)
+        if group is None:
+            told = f"No entry of model_list is called {winner.model_group!r}: write its own here."
+            parts.append(_comment([told]))
+        else:
+            parts.append("model_list:\n")
+            parts += [_write_entry(name, one, winner.overrides) for one in group.deployments]
+    if winner.overrides.system_prompt is not None:
+        prompt = _dump({"system_prompt": winner.overrides.system_prompt})
+        parts.append(_comment(prompt.split("\n")[:-1]))
+    return "".join(parts)
+
+
+def _explain(experiment: Experiment, name: str) -> Iterable[str]:
+    winner = experiment.variant(experiment.winner)
+    yield f"Experiment {experiment.id!r}: variant {winner.id!r} won."
+    yield "It serves until the experiment is deleted. To keep it without the experiment:"
+    for number, step in enumerate(_steps(experiment, winner, name), 1):
+        yield f"{number}. {step}"
+    if wanted_params(winner.overrides):
+        yield "In the experiment its parameters replace the caller's; in this file they are"
+        yield "defaults, and a caller's own go first."
+
+
+def _steps(experiment: Experiment, winner: Variant, name: str) -> Iterable[str]:
+    needs_entries = name != winner.model_group or wanted_params(winner.overrides)
+    if needs_entries and experiment.model_group:
+        yield f"Put these entries in the place of those called {name!r}."
+    elif needs_entries:
+        yield f"Add these entries, and have callers ask for the model {name!r}."
+    elif experiment.model_group:
+        yield f"Leave the entries called {name!r} as they are: they are what won."
+    else:
+        yield f"Have callers ask for the model {name!r} rather than for the experiment."
+    if needs_entries:
+        yield f"Complete them from the entries called {winner.model_group!r}; keys are not told."
+        yield "Reload the configuration."
+    if winner.overrides.system_prompt is not None:
+        yield "Have callers send the system prompt below: this file has no place for one."
+    yield "Delete the experiment."
+
+
+def _write_entry(name: str, deployment: Deployment, overrides: Overrides) -> str:
+    params: dict[str, object] = {"model": f"{deployment.provider}/{deployment.model}"}
+    for key in ("weight", "rpm", "tpm", "order"):
+        if (value := getattr(deployment, key)) is not None:
+            params[key] = value
+    further: dict[str, object] = {}
+    for key, value in wanted_params(overrides).items():
+        plain = msgspec.to_builtins(msgspec.json.decode(msgspec.json.encode(value)))
+        (params if key in PARAMS | TYPED else further)[key] = plain
+    if further:
+        params["extra_body"] = further
+    lines = _dump([{"model_name": name, "litellm_params": params}])
+    key = "" if deployment.provider == "simulated" else "    # api_key: os.environ/…\n"
+    return indent(lines + key, "  ")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as several lines."""
+
+
+def _represent(_: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent)
+
+
+def _dump(value: object) -> str:
+    text = _write(value, allow_unicode=True)
+    # To YAML these end a line, and so would end a comment.
+    return _write(value, allow_unicode=False) if set(text) & _BREAKS else text
+
+
+def _write(value: object, *, allow_unicode: bool) -> str:
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH
+    )
+    return text
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}\n" if line else "#\n" for line in lines)

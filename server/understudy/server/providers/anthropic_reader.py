@@ -1,0 +1,182 @@
+"""Reads Anthropic's replies, framed as JSON or as events. Pure.
+
+A stream is whole when `message_stop` was said, or when the message has said why it ended. Events
+and blocks of a kind that is not known are passed over, as Anthropic asks of its readers.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from understudy.server.domain.chat import Message
+from understudy.server.domain.completion import Choice, Completion, Delta, Warning
+from understudy.server.errors import UpstreamError
+from understudy.server.ports import Reader
+from understudy.server.providers.anthropic_blocks import Blocks
+from understudy.server.providers.anthropic_replies import (
+    BLOCKS,
+    DELTAS,
+    EVENTS,
+    MESSAGES,
+    Counts,
+    WireEvent,
+    WireMessage,
+    read_finish_reason,
+    read_message,
+)
+from understudy.server.providers.assembly import Assembly
+from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed, said
+from understudy.server.providers.failures import classify_reported
+from understudy.server.providers.recognising import RecognisingReader
+from understudy.server.providers.reply_ends import empty, truncated
+from understudy.server.providers.sse import EventStream
+
+T = TypeVar("T")
+
+_NEITHER = "it is neither JSON nor an event stream"
+
+
+class AnthropicReader(RecognisingReader):
+    """Reads one reply of status 200, whatever its framing turns out to be."""
+
+    def __init__(self, stream: bool, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(stream, status, headers, partial(_recognise, stream))
+
+
+def _recognise(stream: bool, first: int) -> Reader:
+    if first == ord("{"):
+        return _WholeReader()
+    if first in b":deir":  # a comment, or data, event, id, retry
+        return _EventReader(stream)
+    raise malformed("it is HTML" if first == ord("<") else _NEITHER)
+
+
+class _WholeReader:
+    """Reads an answer that comes as one JSON object."""
+
+    done = False  # only its end says that it is over
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> Sequence[Delta]:
+        self._body += data
+        return ()
+
+    def finish(self) -> Completion:
+        body = bytes(self._body)
+        reply, mended = decode(MESSAGES, body)
+        if reply.type == "error" or said(reply.error):
+            raise classify_reported(body)
+        if reply.content is None:
+            raise empty()
+        counts = Counts()
+        counts.take(reply.usage)
+        message = read_message(reply.content)
+        return Completion(
+            (Choice(0, message, read_finish_reason(reply.stop_reason)),),
+            reply.id or "",
+            reply.model or "",
+            usage=counts.read(),
+            warnings=(REPLACED_CHARS,) if mended else (),
+        )
+
+
+class _EventReader:
+    """Reads an answer that comes as events. Deltas are returned only if a stream was asked for."""
+
+    def __init__(self, stream: bool) -> None:
+        self._stream = stream
+        self._events = EventStream()
+        self._assembly = Assembly()
+        self._blocks = Blocks()
+        self._counts = Counts()
+        self._head = Delta(())
+        self._warnings: tuple[Warning, ...] = ()
+        self._delivered = 0
+        self.done = False
+        self._failure: UpstreamError | None = None
+
+    def feed(self, data: bytes) -> Sequence[Delta]:
+        if self._failure is not None:
+            raise self._failure
+        if self.done:
+            return ()
+        deltas: list[Delta] = []
+        try:
+            for name, event in self._events.feed(data):
+                piece = self._read(name, event)
+                if piece is not None and (delta := self._add(piece)) is not None:
+                    deltas.append(delta)
+                if self.done:
+                    break
+        except UpstreamError as error:
+            error.delivered = self._delivered
+            # What came before the failure is delivered first, wherever the packets were cut.
+            self._failure = error
+            if not deltas:
+                raise
+        return deltas
+
+    def finish(self) -> Completion:
+        if self._failure is not None:
+            raise self._failure
+        if not (self.done or self._assembly.is_finished or self._has_cut_off_stop()):
+            raise truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
+        completion = self._assembly.complete(self._warnings)
+        if not completion.choices:
+            raise empty()
+        return completion
+
+    def _add(self, piece: Delta) -> Delta | None:
+        delta = self._assembly.add(piece)
+        if delta is None or not self._stream:
+            return None
+        self._delivered += 1
+        return delta
+
+    def _read(self, name: bytes, data: bytes) -> Delta | None:
+        """Return what an event adds, None if nothing."""
+        event = WireEvent("error") if name == b"error" else self._decode(EVENTS, data)
+        match event.type:
+            case "message_start":
+                return self._start(self._decode(MESSAGES, event.message))
+            case "content_block_start":
+                block = self._decode(BLOCKS, event.content_block)
+                message = self._blocks.begin(event.index or 0, block)
+            case "content_block_delta":
+                grown = self._decode(DELTAS, event.delta)
+                message = self._blocks.grow(event.index or 0, grown)
+            case "content_block_stop":
+                message = self._blocks.end(event.index or 0)
+            case "message_delta":
+                self._counts.take(event.usage)
+                reason = read_finish_reason(self._decode(DELTAS, event.delta).stop_reason)
+                return self._piece(Choice(0, Message(""), reason))
+            case "error":
+                raise classify_reported(data, delivered=self._delivered)
+            case _:
+                self.done = event.type == "message_stop"
+                return None
+        return None if message is None else self._piece(Choice(0, message))
+
+    def _start(self, message: WireMessage) -> Delta:
+        self._counts.take(message.usage)
+        self._head = Delta((), message.id or "", message.model or "")
+        return self._piece(Choice(0, Message("assistant")))
+
+    def _piece(self, choice: Choice) -> Delta:
+        return Delta((choice,), self._head.id, self._head.model, usage=self._counts.read())
+
+    def _decode(self, decoder: Decoder[T], data: bytes | Raw) -> T:
+        value, mended = decode(decoder, data)
+        if mended:
+            self._warnings = (REPLACED_CHARS,)
+        return value
+
+    def _has_cut_off_stop(self) -> bool:
+        """Return whether the end was said but for its last blank line."""
+        return b'"message_stop"' in self._events.finish()
