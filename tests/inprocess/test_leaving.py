@@ -127,6 +127,8 @@ def test_ctrl_c_ends_a_call_and_its_connection(stub: FaultStub, stream: bool) ->
     main = threading.main_thread().ident
     assert main is not None
     interrupted: list[float] = []
+    # A shell ignores it for what runs in its background, and Python then does too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         eventually_sync(lambda: stub.count == 1)
@@ -141,6 +143,7 @@ def test_ctrl_c_ends_a_call_and_its_connection(stub: FaultStub, stream: bool) ->
             router.completion("hang-headers", HI, stream=stream)
 
         interrupting.join()
+        signal.signal(signal.SIGINT, before)
         assert closed_after(stub, interrupted[0]) < PROMPTLY
 
 
