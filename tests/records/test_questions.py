@@ -18,8 +18,8 @@ from understudy.server.domain.record_queries import (
 )
 from understudy.server.domain.request import Target
 from understudy.server.errors import Reason, RefusedError, RequestError
+from understudy.server.questions.record_filter import read_filter
 from understudy.server.records import Reader
-from understudy.server.servicers.record_filter import read_filter
 
 from ..stub.eventually import eventually_sync
 from .stores import Store
@@ -67,7 +67,7 @@ def test_pages_of_records_are_whole_and_in_order(
     reader: Reader, order: str, descending: bool
 ) -> None:
     seen: list[str] = []
-    places: list[int] = []
+    places: list[int | float] = []
     query = Query(order=order, descending=descending, limit=7)
     while True:
         found = reader.list_records(query, with_texts=False)
@@ -85,7 +85,7 @@ def test_pages_of_records_are_whole_and_in_order(
 @pytest.mark.parametrize("descending", [True, False])
 def test_pages_of_pairs_show_each_pair_once(reader: Reader, order: str, descending: bool) -> None:
     seen: list[str] = []
-    places: list[int] = []
+    places: list[int | float] = []
     query = Query(order=order, descending=descending, limit=4)
     while True:
         found = reader.list_pairs(query, with_texts=False)

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import func, select
 
 from understudy.server.config.settings import RetentionSettings
+from understudy.server.domain.figures import Scope, Step
 from understudy.server.domain.record_queries import Query
 from understudy.server.domain.records import TextState
-from understudy.server.records.schema import metadata, texts
+from understudy.server.records.schema import metadata, rollups, texts
 
 from ..stub.eventually import eventually_sync
 from .stores import Store
@@ -91,8 +92,29 @@ def test_everything_past_its_time_is_deleted(store: Store) -> None:
             }
 
     with store.open(store.settings(capture="content")):
-        kept = {"records": 2, "offers": 1}
+        kept = {"records": 2, "offers": 1, "rollups": 4}
         eventually_sync(lambda: kept.items() <= counts().items(), within=10)
+
+
+def test_after_two_days_figures_are_kept_by_the_hour(store: Store) -> None:
+    days = [1.5, 3, 20]
+    with store.open(store.settings()) as records:
+        for past in days:
+            for event in answered(new_pair_id(), start=time.monotonic() - past * DAY):
+                records.recorder.note(event)
+
+    def spans() -> list[int]:
+        with store.engine() as engine, engine.connect() as connection:
+            return sorted(connection.scalars(select(rollups.c.span)))
+
+    minute, hour = Step.MINUTE.value, Step.HOUR.value
+    with store.open(store.settings()) as records:
+        eventually_sync(lambda: spans() == [minute, hour, hour, hour], within=10)
+        now = time.time_ns() // 1000
+        scope = Scope(start=now - 21 * Step.DAY.value, end=now)
+        totals = records.figures.totals(scope).whole
+
+    assert totals.calls == len(days)
 
 
 def kept_text(store: Store) -> int:

@@ -1,6 +1,6 @@
 """What can be asked of records and pairs: conditions, an order, a place to go on from.
 
-Values only. How a person writes them is `servicers.record_filter`; how a store answers them is
+Values only. How a person writes them is `questions.record_filter`; how a store answers them is
 `records.conditions`. The two tables of fields are the vocabulary that both share.
 """
 
@@ -52,6 +52,7 @@ RECORD_FIELDS: Mapping[str, Kind] = MappingProxyType(
         "served_model": Kind.TEXT,
         "attempt": Kind.INTEGER,
         "reason": Kind.TEXT,
+        "failed": Kind.FLAG,
         "upstream_status": Kind.INTEGER,
         "start_time": Kind.INSTANT,
         "first_token_latency": Kind.DURATION,
@@ -91,11 +92,18 @@ PAIR_FIELDS: Mapping[str, Kind] = MappingProxyType(
         "latency_difference": Kind.DURATION,
         "cost_difference": Kind.INTEGER,
         "length_difference": Kind.INTEGER,
+        "rated": Kind.FLAG,
     }
 )
 
 RECORD_ORDERS = ("start_time", "latency", "cost")
-PAIR_ORDERS = ("start_time", "latency_difference", "cost_difference", "length_difference")
+PAIR_ORDERS = (
+    "start_time",
+    "latency_difference",
+    "cost_difference",
+    "length_difference",
+    "similarity",
+)
 
 
 class Operator(StrEnum):
@@ -142,7 +150,7 @@ EVERYTHING = AllOf(())
 class Place(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Where a page ended: the value of the order's field, and what tells equal ones apart."""
 
-    value: int
+    value: int | float
     id: str
     silent_model: str = ""
 
@@ -150,7 +158,10 @@ class Place(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 class Query(Struct, frozen=True):
     """Which, in which order, after what, and how many.
 
-    Ordered by a figure, those of which it is unknown are left out: they have no place.
+    Ordered by a figure, those of which it is unknown are left out: they have no place. `words`
+    are looked for in the prompts and answers that are kept. `looked_at` bounds how many rows are
+    looked at for this page, so that a condition that few meet is answered soon, if only in part;
+    without it, all are, or some thousands if there are `words`.
     """
 
     condition: Condition = EVERYTHING
@@ -158,11 +169,18 @@ class Query(Struct, frozen=True):
     descending: bool = True
     after: Place | None = None
     limit: int = 100
+    words: str = ""
+    looked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """A page: what was found, each with its place, and whether there is more."""
+    """A page: what was found, each with its place, and whether there is more.
+
+    `reached` is there where the rows to look at ended before the page was full: there may be more
+    after it.
+    """
 
     items: tuple[tuple[T, Place], ...]
     has_more: bool
+    reached: Place | None = None

@@ -2,23 +2,31 @@
 
     fold, calls, cleaning, batch       events into rows; pure
     recorder, writing                  the one thread that writes, and what it writes
+    tallies, rollups                   what calls add up to, by the minute and by the hour
     instances, processes               whose offers are lost
     retention, erasing                 what is deleted, and really gone
     schema                             the tables; how they came to be is `migrations`
     reading, conditions, rows          questions and answers
+    searching                          how many rows are looked at to answer one
+    figures                            questions about calls in the mass
+    ratings                            what reviewers say of pairs
     switches                           pauses of the mirror, which outlive the process
     opening                            all of it together
 
 Serving never waits for any of it.
 """
 
+from understudy.server.records.figures import Figures
 from understudy.server.records.opening import Records, open_records
+from understudy.server.records.ratings import Ratings
 from understudy.server.records.reading import Reader
 from understudy.server.records.recorder import Recorder, RecorderFigures
 from understudy.server.records.switches import Pause, Switches
 
 __all__ = [
+    "Figures",
     "Pause",
+    "Ratings",
     "Reader",
     "Recorder",
     "RecorderFigures",

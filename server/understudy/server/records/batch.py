@@ -59,6 +59,7 @@ class Batch:
         self.not_mirrored: list[NotMirroredRow] = []
         self.text_size = 0
         self.dropped = 0
+        self.was_tried = False  # to be written: what came of it may be unknown
 
     def __len__(self) -> int:
         return len(self.records) + len(self.texts) + len(self.offers) + len(self.not_mirrored)

@@ -1,16 +1,45 @@
-"""Which columns the fields of records and pairs mean."""
+"""Which columns the fields of records and pairs mean.
+
+No condition uses an index by itself: without statistics SQLite chooses between them at a guess,
+and may read half of a table to sort it. Which index is to be used is `searching`'s to say.
+"""
 
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, FromClause, Text, exists, select
 
 from understudy.server.database.conditions import Columns
-from understudy.server.domain.record_queries import METADATA, PAIR_FIELDS, RECORD_FIELDS
+from understudy.server.domain.record_queries import (
+    METADATA,
+    PAIR_FIELDS,
+    PAIR_ORDERS,
+    RECORD_FIELDS,
+)
 from understudy.server.domain.records import Role
-from understudy.server.records.schema import offers, records
+from understudy.server.records.schema import offers, ratings, records
 
-_COMPUTED: Final[Columns] = {"is_silent_experiment": records.c.role == Role.SILENT.value}
+_COMPUTED: Final[Columns] = {
+    "is_silent_experiment": records.c.role == Role.SILENT.value,
+    "failed": records.c.reason != "",
+}
+
+
+# Those that indexes begin with. The indexes of pair ids find so few that they are always right.
+_INDEXED: Final = frozenset(
+    {
+        "start_time",
+        "experiment",
+        "request_id",
+        "silent_model",
+        "latency",
+        "cost_nano_usd",
+        "latency_difference",
+        "cost_difference",
+        "length_difference",
+        "similarity",
+    }
+)
 
 
 class _RecordColumns(dict[str, ColumnElement[Any]]):
@@ -23,12 +52,35 @@ class _RecordColumns(dict[str, ColumnElement[Any]]):
         return label
 
 
-RECORD_COLUMNS: Final[Columns] = _RecordColumns(
-    {name: _COMPUTED[name] if name in _COMPUTED else records.c[name] for name in RECORD_FIELDS}
-)
-PAIR_COLUMNS: Final[Columns] = MappingProxyType({name: offers.c[name] for name in PAIR_FIELDS})
+def pair_columns(table: FromClause) -> Columns:
+    """Return what the fields of pairs mean where offers go by this name."""
+    is_rated = exists(
+        select(ratings.c.pair_id).where(
+            ratings.c.pair_id == table.c.pair_id, ratings.c.silent_model == table.c.silent_model
+        )
+    )
+    columns = {name: _unindexed(table.c[name]) for name in PAIR_FIELDS if name in table.c}
+    return MappingProxyType({**columns, "rated": is_rated})
 
-ORDER_COLUMNS: Final[Columns] = MappingProxyType(
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if column.key not in _INDEXED:
+        return column
+    return column.concat("") if isinstance(column.type, Text) else column + 0
+
+
+RECORD_COLUMNS: Final[Columns] = _RecordColumns(
+    {
+        name: _COMPUTED[name] if name in _COMPUTED else _unindexed(records.c[name])
+        for name in RECORD_FIELDS
+    }
+)
+PAIR_COLUMNS: Final[Columns] = pair_columns(offers)
+
+PAIR_ORDER_COLUMNS: Final[Columns] = MappingProxyType(
+    {name: offers.c[name] for name in PAIR_ORDERS}
+)
+RECORD_ORDER_COLUMNS: Final[Columns] = MappingProxyType(
     {
         "start_time": records.c.start_time,
         "latency": records.c.latency,

@@ -9,9 +9,11 @@ from pathlib import Path
 from understudy.server.config.settings import RecordSettings
 from understudy.server.database.engine import describe, explain, open_engine
 from understudy.server.database.migrating import AWAY, migrate
+from understudy.server.records.figures import Figures
 from understudy.server.records.fold import Fold
 from understudy.server.records.instances import Instance
 from understudy.server.records.processes import Process
+from understudy.server.records.ratings import Ratings
 from understudy.server.records.reading import Reader
 from understudy.server.records.recorder import Recorder
 from understudy.server.records.retention import Retention
@@ -30,6 +32,8 @@ class Records:
     recorder: Recorder
     reader: Reader
     switches: Switches
+    figures: Figures
+    ratings: Ratings
     place: str
 
     def close(self) -> None:
@@ -59,7 +63,14 @@ def open_records(settings: RecordSettings, state_dir: Path) -> Records:
         is_ready=is_ready,
         epoch=_epoch,
     )
-    return Records(recorder, Reader(engine), Switches(engine, _epoch), describe(engine))
+    return Records(
+        recorder,
+        Reader(engine),
+        Switches(engine, _epoch),
+        Figures(engine, _epoch),
+        Ratings(engine, _epoch),
+        describe(engine),
+    )
 
 
 def _epoch() -> int:

@@ -13,10 +13,23 @@ from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice
 from understudy.server.domain.record_queries import Found, Place, Query
 from understudy.server.domain.records import Kept, Pair, Record, SilentSide, Texts, TextState
-from understudy.server.records.conditions import ORDER_COLUMNS, PAIR_COLUMNS, RECORD_COLUMNS
+from understudy.server.records.conditions import (
+    PAIR_COLUMNS,
+    PAIR_ORDER_COLUMNS,
+    RECORD_COLUMNS,
+    RECORD_ORDER_COLUMNS,
+    pair_columns,
+)
 from understudy.server.records.fold import PROMPT
 from understudy.server.records.rows import Row, read_record, read_silent_side
 from understudy.server.records.schema import not_mirrored, offers, records, texts
+from understudy.server.records.searching import (
+    Window,
+    find_offer_window,
+    find_record_window,
+    offer_says,
+    record_says,
+)
 
 MOST_TEXT: Final = 8 * 1024 * 1024  # characters of texts in one page
 _AWAY: Final = "the records cannot be read"
@@ -25,6 +38,7 @@ _AT_ONCE: Final = 500  # names in one IN
 _MESSAGES = msgspec.json.Decoder(tuple[Message, ...])
 _CHOICES = msgspec.json.Decoder(tuple[Choice, ...])
 
+T = TypeVar("T")
 Ledger = Mapping[str, Counter[str]]
 
 
@@ -36,29 +50,34 @@ class Reader:
 
     def list_records(self, query: Query, *, with_texts: bool) -> Found[Kept]:
         """Return a page of records."""
-        order = ORDER_COLUMNS[query.order]
+        order = RECORD_ORDER_COLUMNS[query.order]
         key = order, records.c.id
         statement = (
             select(records, order.label("place"))
-            .where(where(query.condition, RECORD_COLUMNS), beyond(query, *key))
+            .where(
+                where(query.condition, RECORD_COLUMNS),
+                beyond(query, *key),
+                record_says(query.words),
+            )
             .order_by(*ordering(query, *key))
             .limit(query.limit + 1)
         )
         with asking(self._engine, _AWAY) as connection:
-            rows = connection.execute(statement).mappings().all()
+            window = find_record_window(connection, query, key)
+            rows = connection.execute(statement.where(window.condition)).mappings().all()
             page = rows[: query.limit]
             kept = _keep(connection, [read_record(row) for row in page], with_texts)
         items = tuple(
             (one, Place(row["place"], row["id"])) for one, row in zip(kept, page, strict=True)
         )
-        return Found(items, len(rows) > query.limit)
+        return _found(items, rows, query, window)
 
     def list_pairs(self, query: Query, *, with_texts: bool) -> Found[Pair]:
         """Return a page of pairs.
 
         A pair stands where the first of its silent models stands that meets the condition.
         """
-        order = PAIR_COLUMNS[query.order]
+        order = PAIR_ORDER_COLUMNS[query.order]
         key = order, offers.c.pair_id, offers.c.silent_model
         statement = (
             select(offers.c.pair_id, offers.c.silent_model, order.label("place"))
@@ -66,19 +85,21 @@ class Reader:
                 where(query.condition, PAIR_COLUMNS),
                 beyond(query, *key),
                 ~_has_earlier_sibling(query),
+                offer_says(query.words),
             )
             .order_by(*ordering(query, *key))
             .limit(query.limit + 1)
         )
         with asking(self._engine, _AWAY) as connection:
-            rows = connection.execute(statement).mappings().all()
+            window = find_offer_window(connection, query, key)
+            rows = connection.execute(statement.where(window.condition)).mappings().all()
             page = rows[: query.limit]
             pairs = _read_pairs(connection, [row["pair_id"] for row in page], with_texts)
         items = tuple(
             (pairs[row["pair_id"]], Place(row["place"], row["pair_id"], row["silent_model"]))
             for row in page
         )
-        return Found(items, len(rows) > query.limit)
+        return _found(items, rows, query, window)
 
     def get_pair(self, pair_id: str, *, with_texts: bool) -> Pair | None:
         """Return what is known of one request, `None` if nothing is."""
@@ -109,17 +130,25 @@ class Reader:
         return dict(counts)
 
 
+def _found(
+    items: tuple[tuple[T, Place], ...], rows: Sequence[Row], query: Query, window: Window
+) -> Found[T]:
+    if len(rows) > query.limit:
+        return Found(items, has_more=True)
+    return Found(items, has_more=False, reached=window.last)
+
+
 def _has_earlier_sibling(query: Query) -> Any:
     """Whether another silent model of the same pair meets the condition and comes before."""
     other = offers.alias("sibling")
-    columns = {name: other.c[name] for name in PAIR_COLUMNS}
-    own = tuple_(PAIR_COLUMNS[query.order], offers.c.silent_model)
-    its = tuple_(columns[query.order], other.c.silent_model)
+    order = other.c[query.order]
+    own = tuple_(PAIR_ORDER_COLUMNS[query.order], offers.c.silent_model)
+    its = tuple_(order, other.c.silent_model)
     return exists(
         select(other.c.pair_id).where(
             other.c.pair_id == offers.c.pair_id,
-            where(query.condition, columns),
-            columns[query.order].is_not(None),
+            where(query.condition, pair_columns(other)),
+            order.is_not(None),
             its > own if query.descending else its < own,
         )
     )
@@ -192,9 +221,6 @@ def _read_texts(
         _CHOICES.decode(bodies[answer]) if answer in bodies else None,
         too_many=not wanted.get(prompt, True) or not wanted.get(answer, True),
     )
-
-
-T = TypeVar("T")
 
 
 def _chunks(all_of_them: Sequence[T]) -> Iterable[Sequence[T]]:

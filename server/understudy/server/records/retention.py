@@ -7,12 +7,33 @@ does the like by itself (autovacuum).
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, Table, delete, func, select, text, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
 
 from understudy.server.config.settings import RetentionSettings
 from understudy.server.database.engine import maintaining, writing
+from understudy.server.domain.figures import Step
 from understudy.server.records.erasing import erase_texts
-from understudy.server.records.schema import instances, not_mirrored, offers, records, texts
+from understudy.server.records.rollups import MINUTES_KEPT
+from understudy.server.records.schema import (
+    instances,
+    not_mirrored,
+    offers,
+    ratings,
+    records,
+    rollups,
+    texts,
+)
 
 STEP: Final = 500  # rows of each table
 FREED_PAGES: Final = 2000  # that leave the file in one step
@@ -47,9 +68,8 @@ class Retention:
         metadata = now - round(self.settings.metadata * 1e6)
         return (
             _delete_texts(connection, max(content, metadata))
-            + _delete(connection, records, records.c.start_time, metadata)
-            + _delete(connection, offers, offers.c.start_time, metadata)
-            + _delete(connection, not_mirrored, not_mirrored.c.start_time, metadata)
+            + _delete_metadata(connection, metadata)
+            + _delete_rollups(connection, Step.MINUTE, now - MINUTES_KEPT)
             + _delete(connection, instances, instances.c.end_time, metadata)
         )
 
@@ -61,12 +81,7 @@ class Retention:
         cutoff = _oldest(connection, excess) if self._shrinking else None
         if cutoff is None:
             return 0
-        return (
-            _delete_texts(connection, cutoff)
-            + _delete(connection, records, records.c.start_time, cutoff)
-            + _delete(connection, offers, offers.c.start_time, cutoff)
-            + _delete(connection, not_mirrored, not_mirrored.c.start_time, cutoff)
-        )
+        return _delete_texts(connection, cutoff) + _delete_metadata(connection, cutoff)
 
     def _clean_up(self) -> bool:
         """Take what was deleted out of the files; return whether some of it is left."""
@@ -91,9 +106,31 @@ def _delete_texts(connection: Connection, cutoff: int) -> int:
     return _delete(connection, texts, texts.c.create_time, cutoff)
 
 
-def _delete(connection: Connection, table: Table, column: Column[int], cutoff: int) -> int:
+def _delete_metadata(connection: Connection, cutoff: int) -> int:
+    return (
+        sum(_delete_rollups(connection, span, cutoff) for span in (Step.MINUTE, Step.HOUR))
+        + _delete(connection, records, records.c.start_time, cutoff)
+        + _delete(connection, offers, offers.c.start_time, cutoff)
+        + _delete(connection, ratings, ratings.c.start_time, cutoff)
+        + _delete(connection, not_mirrored, not_mirrored.c.start_time, cutoff)
+    )
+
+
+def _delete_rollups(connection: Connection, span: Step, cutoff: int) -> int:
+    """Delete spans that ended before an instant."""
+    of_span = rollups.c.span == span.value
+    return _delete(connection, rollups, rollups.c.start_time, cutoff - span.value + 1, of_span)
+
+
+def _delete(
+    connection: Connection,
+    table: Table,
+    column: Column[int],
+    cutoff: int,
+    *conditions: ColumnElement[bool],
+) -> int:
     keys = tuple(table.primary_key.columns)
-    some = select(*keys).where(column < cutoff).order_by(column).limit(STEP)
+    some = select(*keys).where(column < cutoff, *conditions).order_by(column).limit(STEP)
     if table is offers:
         some = some.where(offers.c.outcome.is_not(None))
     return connection.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount

@@ -25,7 +25,7 @@ Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
-NEWEST = "0002"
+NEWEST = "0003"
 MIGRATIONS = Chain(
     "understudy.server.records:migrations", VERSION_TABLE, NEWEST, lock=0x756E6472_72656373
 )
@@ -77,6 +77,42 @@ records = Table(
     Index("records_start", "start_time", "id"),
     Index("records_latency", "latency", "id"),
     Index("records_cost", "cost_nano_usd", "id"),
+    Index("records_experiment", "experiment", "start_time", "id"),
+    Index("records_request", "request_id", "start_time", "id"),
+    Index(
+        "records_failed",
+        "start_time",
+        "id",
+        sqlite_where=text("reason <> ''"),
+        postgresql_where=text("reason <> ''"),
+    ),
+)
+
+# What records add up to, by the span that they began in: a minute or an hour, in microseconds.
+# Each call is counted once in either, so that both questions of minutes and of months are quick.
+# The last three are maps as JSON: reasons, and buckets of durations, to how many calls.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("span", Whole, primary_key=True, autoincrement=False),
+    Column("start_time", Whole, primary_key=True, autoincrement=False),
+    Column("experiment", Text, primary_key=True),
+    Column("variant", Text, primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("model_group", Text, primary_key=True),
+    Column("deployment", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("calls", Whole, nullable=False),
+    Column("prompt_tokens", Whole, nullable=False),
+    Column("completion_tokens", Whole, nullable=False),
+    Column("cached_tokens", Whole, nullable=False),
+    Column("unmetered", Whole, nullable=False),
+    Column("cost_nano_usd", Whole, nullable=False),
+    Column("priced", Whole, nullable=False),
+    Column("unpriced", Whole, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("latencies", Text, nullable=False),
+    Column("first_tokens", Text, nullable=False),
 )
 
 # The words, apart from the figures because they are kept for less time. `part` is `prompt`, or
@@ -132,6 +168,9 @@ offers = Table(
     Index("offers_latency", "latency_difference", "pair_id", "silent_model"),
     Index("offers_cost", "cost_difference", "pair_id", "silent_model"),
     Index("offers_length", "length_difference", "pair_id", "silent_model"),
+    Index("offers_similarity", "similarity", "pair_id", "silent_model"),
+    Index("offers_model", "silent_model", "start_time", "pair_id"),
+    Index("offers_experiment", "experiment", "start_time", "pair_id", "silent_model"),
     Index(
         "offers_open",
         "instance_id",
@@ -172,4 +211,21 @@ mirror_pauses = Table(
     Column("pause_time", Whole, nullable=False),
     Column("actor", Text, nullable=False),
     Column("cause", Text, nullable=False),
+)
+
+# One row for each verdict of a reviewer on a silent model's answer. What it was compared with is
+# its offer's, and so is its `start_time`: a rating lives as long as its pair.
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("pair_id", Text, primary_key=True),
+    Column("silent_model", Text, primary_key=True),
+    Column("reviewer", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("first_side", Text, nullable=False),
+    Column("create_time", Whole, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("experiment", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Index("ratings_start", "start_time"),
 )

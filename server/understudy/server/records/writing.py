@@ -1,12 +1,17 @@
-"""Writes a batch in one transaction. Writing it again, after a failure, changes nothing more."""
+"""Writes a batch in one transaction. Writing it again, after a failure, changes nothing more.
+
+So a call is counted only with a record that is new. The store is asked which are only when a batch
+is tried again, as it then may have kept rows without our having heard of it.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from msgspec import structs
-from sqlalchemy import Connection, Engine, Table, or_
+from sqlalchemy import Connection, Engine, Table, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
@@ -14,12 +19,23 @@ from understudy.server.database.engine import writing
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import Record
 from understudy.server.records.batch import Batch, OfferRow, TextRow
+from understudy.server.records.rollups import Counts, add_counts
 from understudy.server.records.schema import not_mirrored, offers, records, texts
 
 Row = Mapping[str, object]
 T = TypeVar("T")
 
 _CHUNK = 100  # rows handed to the driver at once
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of a table, and the records that they are, if they are any."""
+
+    table: Table
+    rows: Sequence[Row]
+    records: Sequence[Record] = ()
+
 
 # What an end tells of an offer; the rest was said when it was made.
 _END_COLUMNS = (
@@ -49,11 +65,17 @@ def write(engine: Engine, batch: Batch, instance_id: str) -> int:
 
     Raises SQLAlchemyError or OSError if the store is away; then nothing was written.
     """
+    was_tried, batch.was_tried = batch.was_tried, True
     try:
         with writing(engine) as connection:
-            for table, rows in _chunks(batch, instance_id):
-                _insert(connection, table, rows)
+            counts = Counts()
+            for part in _parts(batch, instance_id):
+                fresh = _fresh(connection, part, was_tried)
+                _insert(connection, part.table, part.rows)
+                for record in fresh:
+                    counts.count(record)
                 time.sleep(0)  # the serving thread wants the interpreter too
+            add_counts(connection, counts)
     except Exception as error:
         if _is_away(error):
             raise
@@ -64,16 +86,22 @@ def write(engine: Engine, batch: Batch, instance_id: str) -> int:
 def _write_one_by_one(engine: Engine, batch: Batch, instance_id: str) -> int:
     """Write all rows but those that cannot be: one of them must not keep the others out."""
     refused = 0
+    counts = Counts()
     with writing(engine) as connection:
-        for table, rows in _chunks(batch, instance_id):
-            for row in rows:
+        for part in _parts(batch, instance_id):
+            fresh = {record.id: record for record in _fresh(connection, part, True)}
+            for row in part.rows:
                 try:
                     with connection.begin_nested():
-                        _insert(connection, table, [row])
+                        _insert(connection, part.table, [row])
                 except Exception as error:
                     if _is_away(error):
                         raise
                     refused += 1
+                else:
+                    if part.table is records and row["id"] in fresh:
+                        counts.count(fresh[str(row["id"])])
+        add_counts(connection, counts)
     return refused
 
 
@@ -84,20 +112,29 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, DBAPIError | TimeoutError | OSError)
 
 
-def _chunks(batch: Batch, instance_id: str) -> Iterator[tuple[Table, Sequence[Row]]]:
+def _parts(batch: Batch, instance_id: str) -> Iterator[_Part]:
     """Yield rows as they are wanted, a few at a time: to make them all would take a while."""
-    yield from _some(records, batch.records.values(), _record_row)
+    left = iter(batch.records.values())
+    while some := list(islice(left, _CHUNK)):
+        yield _Part(records, [_record_row(one) for one in some], some)
     yield from _some(texts, batch.texts, _text_row)
     yield from _some(offers, batch.offers.values(), lambda one: _offer_row(one, instance_id))
     yield from _some(not_mirrored, batch.not_mirrored, structs.asdict)
 
 
-def _some(
-    table: Table, values: Iterable[T], make: Callable[[T], Row]
-) -> Iterator[tuple[Table, Sequence[Row]]]:
+def _some(table: Table, values: Iterable[T], make: Callable[[T], Row]) -> Iterator[_Part]:
     left = iter(values)
     while rows := [make(one) for one in islice(left, _CHUNK)]:
-        yield table, rows
+        yield _Part(table, rows)
+
+
+def _fresh(connection: Connection, part: _Part, was_tried: bool) -> Sequence[Record]:
+    """Return those records of a part that the store has not."""
+    if not was_tried or not part.records:
+        return part.records
+    these = select(records.c.id).where(records.c.id.in_([one.id for one in part.records]))
+    known = set(connection.scalars(these))
+    return [one for one in part.records if one.id not in known]
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
