@@ -17,13 +17,13 @@ PREFIX = "understudy.server."
 ROWS = (
     {"domain"},
     {"errors"},
-    {"routing", "evaluation", "events"},
+    {"routing", "evaluation", "events", "questions"},
     {"ports"},
-    {"providers"},
+    {"providers", "experiments", "pricing"},
     {"config"},
     {"live", "endings", "mirror_side"},
     {"attempt"},
-    {"completer", "experiments", "probing"},
+    {"completer", "probing"},
     {"database"},
     {
         "simulated",
@@ -37,9 +37,10 @@ ROWS = (
         "dashboard",
         "logs",
     },
-    {"listening", "statedir"},
-    {"engine", "control"},
-    {"app", "inprocess"},
+    {"listening", "reloading", "statedir"},
+    {"engine", "control", "dashboard_side"},
+    {"serving"},
+    {"app", "workers", "inprocess"},
     {"cli"},
     {"__main__"},
 )
@@ -51,7 +52,9 @@ PURE = {
     "events",
     "routing",
     "evaluation",
+    "questions",
     "ports",
+    "pricing",
     "providers",
     "live",
     "endings",
@@ -112,7 +115,7 @@ def test_only_upstream_speaks_http() -> None:
 
 
 def test_only_the_edge_speaks_grpc() -> None:
-    edge = {"servicers", "app", "listening", "cli", "inprocess"}
+    edge = {"servicers", "serving", "app", "workers", "listening", "cli", "inprocess"}
     for path in modules(SERVER):
         if member(path) not in edge:
             assert not [

@@ -142,6 +142,26 @@ def test_looking_and_steering_work(command: str, demo: Demo) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_life_of_an_experiment_is_as_told(demo: Demo) -> None:
+    life = commands("understudy experiments ")
+
+    for command in life:
+        done = run(["sh", "-c", command], demo)
+        assert done.returncode == 0, (command, done.stderr)
+
+    assert len(life) >= 5
+    assert "poor answers" in done.stdout
+
+
+def test_the_example_of_an_experiment_can_be_applied(demo: Demo, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(next(one.text for one in blocks("yaml") if one.text.startswith("experiment:")))
+
+    done = run(["understudy", "experiments", "apply", "-f", str(path), "--dry-run"], demo)
+
+    assert done.returncode == 0, done.stderr
+
+
 def example_config(folder: Path) -> Path:
     path = folder / "config.yaml"
     path.write_text(next(one.text for one in blocks("yaml") if "weight: 0.8" in one.text))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ..service.running import Demo, process, serving
+from ..stub.eventually import eventually_sync
 from ..stub.faultstub import FaultStub
 from ..stub.runners import stub_thread
 
@@ -135,6 +137,34 @@ def test_check_shows_keys_deployments_and_hosts(tmp_path: Path) -> None:
     assert "guardrails" in done.stdout
     assert "serve refuses" in done.stderr
     assert "sk-canary" not in done.stdout + done.stderr
+
+
+def test_check_shows_the_experiments_that_the_file_brings_along(tmp_path: Path) -> None:
+    seed = "{experiment: mine, state: running, variants: {g: 3, h: {weight: 1, model_group: g}}}"
+    good = write(tmp_path, f"{SIMULATED}understudy: {{experiments: {{seeds: [{seed}]}}}}\n")
+
+    done = understudy("check", good, "--strict")
+
+    assert done.returncode == 0
+    assert "seed mine: running, g 75 % · h 25 %" in done.stdout
+
+    bad = write(tmp_path, f"{SIMULATED}understudy: {{experiments: {{seeds: [{{}}]}}}}\n")
+    done = understudy("check", bad)
+
+    assert done.returncode == 1
+    assert "config.yaml:2: understudy.experiments.seeds[0]: this is no experiment" in done.stderr
+
+
+def test_status_tells_why_the_file_could_not_be_read_again(tmp_path: Path) -> None:
+    with serving(SIMULATED, tmp_path) as server:
+        write(tmp_path, "model_list: 1")
+        server.process.send_signal(signal.SIGHUP)
+        eventually_sync(lambda: [one for one in server.log if "not reloaded" in one], within=10)
+
+        done = understudy("status", "--target", server.target)
+
+    assert "the configuration file could not be read again" in done.stdout
+    assert "  config.yaml:1: model_list: must be a list (is 1)" in done.stdout
 
 
 def test_check_is_content_with_a_plain_file_and_strict_with_an_unknown_key(tmp_path: Path) -> None:

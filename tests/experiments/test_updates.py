@@ -14,9 +14,11 @@ from understudy.server.domain.experiments import (
     State,
 )
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
+from understudy.server.experiments import changes
+from understudy.server.experiments.changes import Moment
 from understudy.server.routing.slots import allot, count_moved
 
-from .making import after, changed, draft, in_state, update, weighed
+from .making import after, changed, draft, find, in_state, update, weighed
 
 Wish = Callable[[Experiment], Experiment]
 
@@ -130,9 +132,8 @@ def test_everything_may_change_in_a_draft() -> None:
     assert change.moved == 0
 
 
-@pytest.mark.parametrize("state", [State.ROLLED_BACK, State.CONCLUDED])
-def test_only_the_title_changes_after_the_end(state: State) -> None:
-    one = in_state(state)
+def test_only_the_title_changes_once_something_has_won() -> None:
+    one = in_state(State.CONCLUDED)
 
     assert after(update(one, structs.replace(one, title="new"))).title == "new"
     for wanted in (
@@ -143,6 +144,59 @@ def test_only_the_title_changes_after_the_end(state: State) -> None:
         with pytest.raises(RefusedError) as caught:
             update(one, wanted)
         assert caught.value.reason is Reason.ILLEGAL_TRANSITION
+
+
+MENDING: list[Wish] = [
+    lambda one: structs.replace(one, title="new"),
+    lambda one: weighed(one, {"a": 5000, "b": 5000}),
+    lambda one: weighed(one, {"a": 5000, "c": 5000}),
+    lambda one: changed(one, "b", model_group="gpt-3.5-turbo"),
+    lambda one: changed(one, "b", overrides=Overrides("Be brief.")),
+    lambda one: structs.replace(one, mirror=(MirrorPart("gpt-4"),)),
+    lambda one: structs.replace(
+        one, assignment=structs.replace(one.assignment, key=KeyKind.REQUEST)
+    ),
+]
+STILL_SERVING: dict[str, Wish] = {
+    "control": lambda one: structs.replace(one, control="b"),
+    "model_group": lambda one: structs.replace(one, model_group="gpt-4"),
+    "variants": lambda one: changed(one, "a", overrides=Overrides("hi")),
+}
+
+
+@pytest.mark.parametrize("wish", MENDING)
+def test_what_is_rolled_back_is_mended_before_it_is_started_again(wish: Wish) -> None:
+    one = in_state(State.ROLLED_BACK)
+    change = update(one, wish(one))
+    new = after(change)
+
+    assert change.moved == 0
+    assert (new.state, new.slots, new.epochs) == (State.ROLLED_BACK, one.slots, one.epochs)
+    again = after(
+        changes.start(
+            new, Moment(21, 6000), etag=new.etag, salt="exp-1:new", find=find, others=[new]
+        )
+    )
+    assert again.slots == allot({one.id: one.weight for one in new.variants})
+    assert again.epochs[-1].number == len(one.epochs) + 1
+
+
+@pytest.mark.parametrize("field", STILL_SERVING)
+def test_what_serves_after_a_rollback_stays_as_it_is(field: str) -> None:
+    one = in_state(State.ROLLED_BACK)
+
+    with pytest.raises(RefusedError) as caught:
+        update(one, STILL_SERVING[field](one))
+
+    assert caught.value.reason is Reason.IMMUTABLE_WHILE_RUNNING
+    assert caught.value.metadata["field"] == f"experiment.{field}"
+
+
+def test_the_control_is_not_removed_after_a_rollback() -> None:
+    one = in_state(State.ROLLED_BACK)
+
+    with pytest.raises(UnderstudyError):
+        update(one, weighed(one, {"b": 5000, "c": 5000}))
 
 
 def test_a_mask_that_names_no_field_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -108,12 +109,30 @@ def test_many_different_splits_take_a_bounded_number_of_threads() -> None:
     eventually_sync(lambda: router_threads() <= MOST_ROUTERS)
 
 
-def test_an_experiment_needs_a_server_and_the_error_says_so(stub: FaultStub) -> None:
-    with pytest.raises(client.Unimplemented, match="understudy serve") as failed:
-        completion_with_split_tests({"gpt-4": 1}, HI, use_client=True, id="my-unique-id")
+@pytest.mark.parametrize("override_client", [False, True])
+def test_an_experiment_is_the_services_and_the_error_says_what_to_start(
+    stub: FaultStub, monkeypatch: pytest.MonkeyPatch, override_client: bool
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("UNDERSTUDY_TARGET", f"127.0.0.1:{nobody.getsockname()[1]}")
 
-    assert failed.value.reason == "NOT_IMPLEMENTED"
+        with pytest.raises(client.Unavailable, match="understudy demo"):
+            completion_with_split_tests(
+                {"gpt-4": 1},
+                HI,
+                use_client=True,
+                override_client=override_client,
+                id="my-unique-id",
+                timeout=5,
+            )
+
     assert stub.count == 0
+
+
+def test_use_client_needs_an_id() -> None:
+    with pytest.raises(ValueError, match="id="):
+        completion_with_split_tests({"gpt-4": 1}, HI, use_client=True)
 
 
 def test_override_client_draws_from_what_the_call_says() -> None:

@@ -191,3 +191,28 @@ def test_names_that_come_and_go_are_forgotten() -> None:
     assert remembered <= MOST_PLACES
     assert door.refusal(deployment("down")).reason is Reason.CIRCUIT_OPEN
     assert door.gate.taken == len(busy)
+
+
+def test_what_was_learnt_of_a_deployment_that_became_another_is_forgotten() -> None:
+    door = Door()
+    door.fail(5)
+    door.fail(5, deployment("two"))
+
+    door.gate.forget({ONE.id})
+
+    assert door.gate.standing(ONE.id).circuit is Circuit.CLOSED
+    assert door.gate.standing("two").circuit is Circuit.OPEN
+
+
+def test_a_call_that_began_before_says_nothing_of_what_it_is_now() -> None:
+    door = Door()
+    one = replace(ONE, max_parallel_requests=6)
+    seats = [door.permit(one) for _ in range(6)]
+
+    door.gate.forget({ONE.id})
+    assert door.refusal(one).reason is Reason.LOCAL_POOL_EXHAUSTED
+    for seat in seats:
+        seat.leave(DOWN)
+
+    assert door.gate.standing(ONE.id).circuit is Circuit.CLOSED
+    assert door.gate.taken == 0

@@ -20,6 +20,10 @@ def deployment(stub: FaultStub, group: str, mode: str = "ok", **params: Any) -> 
 
 
 def write(*deployments: dict[str, Any], **sections: Any) -> str:
-    """A configuration file on a free port."""
-    understudy = {"server": {"port": 0}, **sections.pop("understudy", {})}
+    """A configuration file on a free port, without a dashboard unless it is asked for."""
+    understudy = {
+        "server": {"port": 0},
+        "dashboard": {"enabled": False},
+        **sections.pop("understudy", {}),
+    }
     return json.dumps({"model_list": list(deployments), **sections, "understudy": understudy})

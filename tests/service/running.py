@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +40,12 @@ def process(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     module: str = "understudy.server",
+    begun: Callable[[int], None] | None = None,
 ) -> Generator[Demo]:
-    """Run `understudy …` until the block ends; `module` is what stands for `understudy`."""
+    """Run `understudy …` until the block ends; `module` is what stands for `understudy`.
+
+    `begun` is told its process id before it is ready.
+    """
     command = [sys.executable, "-m", module, *arguments]
     child = subprocess.Popen(
         command,
@@ -59,6 +63,8 @@ def process(
     reader = threading.Thread(target=keep_reading)
     reader.start()
     try:
+        if begun is not None:
+            begun(child.pid)
         assert child.stdout is not None
         demo.ready = child.stdout.readline()
         found = re.search(r"grpc=(\S+)", demo.ready)
@@ -81,12 +87,13 @@ def serving(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     module: str = "understudy.server",
+    begun: Callable[[int], None] | None = None,
 ) -> Generator[Demo]:
     """Run `understudy serve` with this configuration until the block ends."""
     path = folder / "config.yaml"
     path.write_text(config)
     options = ("serve", "--config", str(path), "--port", "0", *arguments)
-    with process(*options, environment=environment, module=module) as demo:
+    with process(*options, environment=environment, module=module, begun=begun) as demo:
         yield demo
 
 

@@ -3,7 +3,13 @@
 import grpc
 import pytest
 from google.protobuf import any_pb2
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    ResourceInfo,
+    RetryInfo,
+)
 from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +113,39 @@ def test_a_request_error_names_the_field() -> None:
     bad = BadRequest()
     unpack(trailers)["BadRequest"].Unpack(bad)
     assert bad.field_violations[0].field == "messages[2].role"
+
+
+@pytest.mark.parametrize(
+    ("labels", "subject"),
+    [
+        ({"experiment": "x", "modelGroup": "gpt-4"}, "experiments/x"),
+        ({"experiment": "x", "field": "experiment.control"}, "experiments/x"),
+        ({"experiment": "x", "deployment": "d"}, "deployments/d"),
+        ({"modelGroup": "gpt-4"}, "deployments/gpt-4"),
+    ],
+)
+def test_a_precondition_names_what_stands_in_the_way(labels: dict[str, str], subject: str) -> None:
+    _, _, trailers = to_status(RefusedError(Reason.GROUP_TAKEN, "taken", metadata=labels))
+
+    failure = PreconditionFailure()
+    unpack(trailers)["PreconditionFailure"].Unpack(failure)
+    assert failure.violations[0].subject == subject
+
+
+@pytest.mark.parametrize(
+    ("reason", "label"),
+    [
+        (Reason.MODEL_NOT_FOUND, "model"),
+        (Reason.EXPERIMENT_NOT_FOUND, "experiment"),
+        (Reason.PAIR_NOT_FOUND, "pair"),
+    ],
+)
+def test_a_missing_resource_is_named_with_its_type(reason: Reason, label: str) -> None:
+    _, _, trailers = to_status(RefusedError(reason, "missing", metadata={label: "x"}))
+
+    resource = ResourceInfo()
+    unpack(trailers)["ResourceInfo"].Unpack(resource)
+    assert (resource.resource_type, resource.resource_name) == (label, "x")
 
 
 @given(

@@ -1,5 +1,6 @@
 """What was seen last is kept in a file, whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,14 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
     Snapshots(tmp_path / "state").save(Roster(1))
 
     assert "cannot be kept" in caplog.text
+
+
+def test_what_a_killed_process_left_behind_is_deleted_later(tmp_path: Path) -> None:
+    left, being_written = tmp_path / f"{FILE}-left", tmp_path / f"{FILE}-now"
+    left.touch()
+    being_written.touch()
+    os.utime(left, (0, 0))
+
+    Snapshots(tmp_path).load()
+
+    assert [one.name for one in tmp_path.iterdir()] == [being_written.name]

@@ -53,6 +53,7 @@ from understudy.client.errors import (
     Unknown,
     Violation,
 )
+from understudy.client.notices import ExperimentWarning
 from understudy.client.replies import to_dict
 from understudy.client.settings import Tls
 from understudy.client.stream import Stream
@@ -68,6 +69,7 @@ __all__ = [
     "Client",
     "DataLoss",
     "DeadlineExceeded",
+    "ExperimentWarning",
     "FailedPrecondition",
     "Internal",
     "InvalidArgument",

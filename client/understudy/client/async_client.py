@@ -15,6 +15,7 @@ from understudy.client import forking
 from understudy.client.async_stream import AsyncStream, Opened, is_being_cancelled
 from understudy.client.errors import NO_SERVER
 from understudy.client.lines import AsyncLine, LoopLines
+from understudy.client.notices import Notices
 from understudy.client.parameters import CallParameters, MessageInput, Parameters
 from understudy.client.requests import name_split
 from understudy.client.settings import Tls, read_settings
@@ -58,6 +59,7 @@ class AsyncClient:
         settings = read_settings(target, api_key, tls, timeout, os.environ)
         self._terms = Terms(settings)
         self._lines = LoopLines(settings)
+        self._notices = Notices()
         if not insecure:
             warn_of_plaintext(settings)
 
@@ -158,7 +160,8 @@ class AsyncClient:
 
         With `use_client` the live experiment `id` decides, and is registered from `models` by the
         first call; with `override_client` it is `models` again that counts. Otherwise as
-        `completion`.
+        `completion`. Warns once, by ExperimentWarning, when the experiment's split is not what
+        `models` says, or cannot be followed yet.
         """
         target = name_split(models, use_client, override_client, id)
         request, timeout = self._terms.write_request(None, messages, {**parameters, **target})
@@ -219,13 +222,21 @@ class AsyncClient:
                     timeout, lambda line, left: self._open_stream(line, request, left)
                 ),
                 lambda error: self._terms.tell(error, timeout),
+                lambda piece: self._notices.heed(request.experiment, piece.warnings),
             )
-        return self._repeat(
+        return self._answer(request, timeout)
+
+    async def _answer(
+        self, request: CreateCompletionRequest, timeout: float
+    ) -> CreateCompletionResponse:
+        answer: CreateCompletionResponse = await self._repeat(
             timeout,
             lambda line, left: line.stub.CreateCompletion(
                 request, timeout=left, metadata=self._terms.metadata
             ),
         )
+        self._notices.heed(request.experiment, answer.warnings)
+        return answer
 
     async def _open_stream(
         self, line: AsyncLine, request: CreateCompletionRequest, left: float

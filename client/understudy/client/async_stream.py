@@ -48,10 +48,12 @@ class AsyncStream(AsyncIterator[Piece]):
         self,
         open_call: Callable[[], Awaitable[Opened]],
         tell: Callable[[grpc.RpcError], UnderstudyError],
+        heed: Callable[[Piece], None],
     ) -> None:
         self._opened: Opened | None = None
         self._open_call: Callable[[], Awaitable[Opened]] | None = open_call
         self._tell = tell
+        self._heed = heed
         self._first: Piece | None = None
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -72,7 +74,12 @@ class AsyncStream(AsyncIterator[Piece]):
             await self._open()
         if self._first is not None:
             piece, self._first = self._first, None
-            return piece
+        else:
+            piece = await self._next()
+        self._heed(piece)
+        return piece
+
+    async def _next(self) -> Piece:
         if self._opened is None:
             raise StopAsyncIteration
         if self._opened.generation != forking.generation():

@@ -34,10 +34,12 @@ class Stream(Iterator[Piece]):
         call: PieceCall,
         first: Piece | None,
         tell: Callable[[grpc.RpcError], UnderstudyError],
+        heed: Callable[[Piece], None],
     ) -> None:
         self._call: PieceCall | None = call
         self._first = first
         self._tell = tell
+        self._heed = heed
         self._generation = forking.generation()
         self._token = forking.begin()
 
@@ -47,7 +49,12 @@ class Stream(Iterator[Piece]):
     def __next__(self) -> Piece:
         if self._first is not None:
             piece, self._first = self._first, None
-            return piece
+        else:
+            piece = self._next()
+        self._heed(piece)
+        return piece
+
+    def _next(self) -> Piece:
         if self._call is None:
             raise StopIteration
         if self._generation != forking.generation():

@@ -14,6 +14,7 @@ import grpc
 from understudy.client import forking
 from understudy.client.errors import NO_SERVER, UnderstudyError
 from understudy.client.lines import Line, ProcessLines
+from understudy.client.notices import Notices
 from understudy.client.parameters import CallParameters, MessageInput, Parameters
 from understudy.client.requests import name_split
 from understudy.client.settings import Tls, read_settings
@@ -57,6 +58,7 @@ class Client:
         settings = read_settings(target, api_key, tls, timeout, os.environ)
         self._terms = Terms(settings)
         self._lines = ProcessLines(settings)
+        self._notices = Notices()
         if not insecure:
             warn_of_plaintext(settings)
 
@@ -157,7 +159,8 @@ class Client:
 
         With `use_client` the live experiment `id` decides, and is registered from `models` by the
         first call; with `override_client` it is `models` again that counts. Otherwise as
-        `completion`.
+        `completion`. Warns once, by ExperimentWarning, when the experiment's split is not what
+        `models` says, or cannot be followed yet.
         """
         target = name_split(models, use_client, override_client, id)
         request, timeout = self._terms.write_request(None, messages, {**parameters, **target})
@@ -216,12 +219,14 @@ class Client:
             return self._repeat(
                 timeout, lambda line, left: self._open_stream(line, request, left, timeout)
             )
-        return self._repeat(
+        answer: CreateCompletionResponse = self._repeat(
             timeout,
             lambda line, left: line.stub.CreateCompletion(
                 request, timeout=left, metadata=self._terms.metadata
             ),
         )
+        self._notices.heed(request.experiment, answer.warnings)
+        return answer
 
     def _open_stream(
         self, line: Line, request: CreateCompletionRequest, left: float, timeout: float
@@ -232,7 +237,12 @@ class Client:
         except BaseException:
             call.cancel()
             raise
-        return Stream(call, first, lambda error: self._tell(error, timeout))
+        return Stream(
+            call,
+            first,
+            lambda error: self._tell(error, timeout),
+            lambda piece: self._notices.heed(request.experiment, piece.warnings),
+        )
 
     def _repeat(self, timeout: float, attempt: Callable[[Line, float], T]) -> T:
         """Make attempts until one succeeds or its error is final."""

@@ -50,12 +50,18 @@ class GetStatusResponse(_message.Message):
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     MIRROR_FIELD_NUMBER: _builtins.int
+    CONFIG_TIME_FIELD_NUMBER: _builtins.int
+    CONFIG_ERROR_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Of the package."""
     config_revision: _builtins.int
     """The configuration in use."""
     in_flight: _builtins.int
     """Completions being answered."""
+    config_error: _builtins.str
+    """Why the file could not be read again since, a fault a line: what was read before goes on. Empty
+    if it could.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When the process began."""
@@ -68,6 +74,10 @@ class GetStatusResponse(_message.Message):
     def mirror(self) -> Global___MirrorStatus:
         """The mirror as a whole."""
 
+    @_builtins.property
+    def config_time(self) -> _timestamp_pb2.Timestamp:
+        """When the configuration file in use was read."""
+
     def __init__(
         self,
         *,
@@ -77,10 +87,12 @@ class GetStatusResponse(_message.Message):
         in_flight: _builtins.int = ...,
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
         mirror: Global___MirrorStatus | None = ...,
+        config_time: _timestamp_pb2.Timestamp | None = ...,
+        config_error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["mirror", b"mirror", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config_time", b"config_time", "mirror", b"mirror", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_revision", b"config_revision", "deployments", b"deployments", "in_flight", b"in_flight", "mirror", b"mirror", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_error", b"config_error", "config_revision", b"config_revision", "config_time", b"config_time", "deployments", b"deployments", "in_flight", b"in_flight", "mirror", b"mirror", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

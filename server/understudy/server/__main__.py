@@ -1,10 +1,14 @@
 """The `understudy` command's door. It opens without the server's dependencies, to name them."""
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line, or say what to install for it."""
+    if sys.argv[1:2] == ["serve"]:
+        # It is asked to read its file again, which it has not read yet.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         from understudy.server.cli import commands
     except ModuleNotFoundError as error:

@@ -16,6 +16,7 @@ from ssl import SSLError
 
 from understudy.server.completer import Completer
 from understudy.server.config import Config, EgressSettings
+from understudy.server.config.comparing import find_replaced
 from understudy.server.config.reminders import remind
 from understudy.server.errors import ConfigError, RefusedError
 from understudy.server.gate import DeploymentGate
@@ -26,6 +27,7 @@ from understudy.server.providers import dialect
 from understudy.server.records import Records, open_records
 from understudy.server.simulated import SimulatedUpstream
 from understudy.server.sinks.fanout import Fanout
+from understudy.server.sinks.heavy_keys import HeavyKeyLog
 from understudy.server.sinks.log import CallLog
 from understudy.server.statedir import find_state_dir
 from understudy.server.upstream import HttpUpstream, SignedIn
@@ -69,6 +71,17 @@ class Engine:
     http: HttpUpstream
     mirror: ThreadedMirror
     records: Records | None
+    tls: TlsContexts
+
+    def reload(self, config: Config, tls: TlsContexts) -> None:
+        """Use what another reading of the file says for the calls to come; `tls` is of `trusted`.
+
+        What was learnt of deployments that are gone, or are elsewhere now, is forgotten.
+        """
+        replaced = find_replaced(self.live.current, config.snapshot)
+        self.tls.adopt(tls)
+        self.live.reload(config.snapshot)
+        self.gate.forget(replaced)
 
 
 @asynccontextmanager
@@ -107,7 +120,7 @@ async def running_engine(
         tls = await asyncio.to_thread(trusted, config)
         ways = await stack.enter_async_context(upstreams(settings.egress, tls=tls))
         records = None
-        journals: list[Journal] = [CallLog()]
+        journals: list[Journal] = [CallLog(), HeavyKeyLog()]
         if settings.records.enabled:
             place = find_state_dir(settings.state_dir, os.environ)
             records = await asyncio.to_thread(open_records, settings.records, place)
@@ -147,7 +160,7 @@ async def running_engine(
             journal=journal,
             clock=clock,
         )
-        yield Engine(completer, live, gate, ways.http, mirror, records)
+        yield Engine(completer, live, gate, ways.http, mirror, records, tls)
 
 
 async def _keep_pauses(mirror: ThreadedMirror, records: Records) -> None:

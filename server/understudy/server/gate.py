@@ -5,7 +5,7 @@ Why a breaker opens is `routing.cooldown`'s to say. Spending is no part of this.
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from understudy.server.domain.deployment import Deployment
@@ -75,6 +75,8 @@ class DeploymentGate:
 
     def learn(self, seat: "_Watched", reason: Reason | None, retry_after: float | None) -> None:
         """Take what the end of a call says of its deployment."""
+        if seat.breaker is not seat.place.breaker:
+            return  # it began before the deployment became what it is
         now, place, deployment = self._clock(), seat.place, seat.deployment
         before = place.breaker.circuit(now)
         sign = read_sign(deployment, reason, now - seat.since, replaceable=seat.replaceable)
@@ -109,6 +111,17 @@ class DeploymentGate:
             place.breaker.wait(now),
             place.cause,
         )
+
+    def forget(self, deployment_ids: Collection[str]) -> None:
+        """Forget how deployments failed: they are gone, or are not what they were.
+
+        Who is in there now keeps the seat, which counts as long as the deployment is known.
+        """
+        for key, place in tuple(self._places.items()):
+            if key[0] in deployment_ids:
+                place.breaker, place.cause = Breaker(ALONE), ""
+                if not place.taken:
+                    del self._places[key]
 
     @property
     def taken(self) -> int:
@@ -168,7 +181,7 @@ class _Seat:
 
 
 class _Watched(_Seat):
-    __slots__ = ("_gate", "deployment", "replaceable", "since", "trial")
+    __slots__ = ("_gate", "breaker", "deployment", "replaceable", "since", "trial")
 
     def __init__(
         self,
@@ -182,6 +195,7 @@ class _Watched(_Seat):
     ) -> None:
         super().__init__(place)
         self._gate = gate
+        self.breaker = place.breaker
         self.deployment = deployment
         self.replaceable = replaceable
         self.trial = trial

@@ -42,9 +42,7 @@ class Live:
         )
 
     def follow(self, roster: Roster) -> None:
-        """Use other experiments. Raises ValueError for older ones."""
-        if roster.revision < self._current.revision:
-            raise ValueError(f"revision {roster.revision} is older than {self._current.revision}")
+        """Use other experiments. Whether they are newer is for whoever follows the store to see."""
         self._is_waiting = False
         self._current = replace(
             self._current,

@@ -16,6 +16,7 @@ from understudy.server.cli.faults import ending_on_faults
 from understudy.server.config import Config, DeploymentReport, Report, Standing, load, refusals
 from understudy.server.config.reminders import remind
 from understudy.server.engine import trusted, upstreams
+from understudy.server.listening import read_pems
 from understudy.server.probing import Probe, probe
 from understudy.server.providers import dialect
 from understudy.server.upstream.egress import TlsContexts
@@ -36,10 +37,13 @@ def check(path: Path, *, strict: bool, probing: bool) -> None:
     with ending_on_faults():
         config = load(path, os.environ)
         tls = trusted(config)
+        read_pems(config.settings.server.tls)
     console = Console(width=None if sys.stdout.isatty() else 120)
     probes = asyncio.run(_probe_all(config, tls)) if probing else {}
     _show_keys(console, config.report)
     _show_deployments(console, config.report, probes)
+    _show_prices(console, config.report)
+    _show_seeds(console, config)
     for note in config.report.notes:
         console.print(f"note: {note}", markup=False, highlight=False)
     for told in remind(config.report, time.time()):
@@ -96,6 +100,26 @@ def _show_deployments(console: Console, report: Report, probes: Mapping[str, Pro
     console.print()
     hosts = ", ".join(report.hosts) or "none"
     console.print(f"hosts that will be contacted: {hosts}", markup=False, highlight=False)
+
+
+def _show_prices(console: Console, report: Report) -> None:
+    table = Table("group", "model", "price", box=None, pad_edge=False)
+    for one in report.deployments:
+        if one.price:
+            model = f"{one.provider}/{one.model}"
+            table.add_row(_plain(one.group), _plain(model), _plain(one.price))
+    if table.row_count:
+        console.print()
+        console.print(table)
+
+
+def _show_seeds(console: Console, config: Config) -> None:
+    for one in config.seeds:
+        experiment = one.experiment
+        split = " · ".join(f"{arm.id} {arm.weight / 100:g} %" for arm in experiment.variants)
+        where = f", takes over {experiment.model_group}" if experiment.model_group else ""
+        told = f"seed {experiment.id}: {one.state or 'draft'}, {split}{where}"
+        console.print(told, markup=False, highlight=False)
 
 
 def _state(one: DeploymentReport, probed: Probe | None) -> str:

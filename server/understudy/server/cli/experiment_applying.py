@@ -12,6 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from understudy.server.cli import experiment_showing as showing
 from understudy.server.cli.calling import calling, target_option
 from understudy.server.cli.experiment_calls import Calls
+from understudy.server.cli.showing import harmless
 from understudy.server.errors import RequestError
 from understudy.server.experiments.documents import Document, read_document
 from understudy.server.servicers.read_experiment import PREFIX
@@ -37,11 +38,16 @@ def apply(*, file: TextIO, dry_run: bool, target: str | None) -> None:
 
 def _read(file: TextIO) -> list[Document]:
     try:
-        documents = [read_document(one) for one in yaml.safe_load_all(file) if one is not None]
-    except (yaml.YAMLError, RequestError) as error:
-        click.echo(f"understudy: {file.name}: {error}", err=True)
-        sys.exit(1)
-    return documents
+        return [read_document(one) for one in yaml.safe_load_all(file) if one is not None]
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        told = f"{file.name}{line}: {error.problem or 'this is no YAML'}"
+    except (yaml.YAMLError, UnicodeDecodeError):
+        told = f"{file.name}: this is no YAML"
+    except RequestError as error:
+        told = f"{file.name}: {error}"
+    click.echo(harmless(f"understudy: {told}"), err=True)
+    sys.exit(1)
 
 
 def _apply(calls: Calls, document: Document, *, dry_run: bool) -> None:
@@ -60,8 +66,11 @@ def _apply(calls: Calls, document: Document, *, dry_run: bool) -> None:
             click.echo(showing.difference(None, stored))
     else:
         stored = _update(calls, current, wanted, dry_run=dry_run)
-    if document.state and not dry_run:
-        _bring_to(calls, stored, document.state)
+    if document.state and document.state != _state(stored):
+        if dry_run:
+            click.echo(f"{name}: would become {document.state}")
+        else:
+            _bring_to(calls, stored, document.state)
 
 
 def _update(
@@ -96,14 +105,17 @@ def _bring_to(calls: Calls, current: pb.Experiment, state: str) -> None:
         (_State.STATE_PAUSED, "rolled_back"): lambda one: _roll_back(calls, one),
     }
     name = current.name.removeprefix(PREFIX)
-    now = showing.state(current).plain.replace(" ", "_")
-    if now == state:
-        return
     way = ways.get((current.state, state))
     if way is None:
-        click.echo(f"understudy: {name} is {now} and cannot become {state}", err=True)
+        told = f"{name} is {_state(current)} and cannot become {state}"
+        click.echo(f"understudy: {told}", err=True)
         sys.exit(1)
     click.echo(f"{name}: {showing.state(way(current)).plain}")
+
+
+def _state(experiment: pb.Experiment) -> str:
+    """Return the state as a file names it."""
+    return showing.state(experiment).plain.replace(" ", "_")
 
 
 def _roll_back(calls: Calls, experiment: pb.Experiment) -> pb.Experiment:

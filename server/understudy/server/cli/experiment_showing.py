@@ -2,13 +2,13 @@
 
 import difflib
 
-import yaml
 from rich.table import Table
 from rich.text import Text
 
 from understudy.server.cli.showing import harmless, instant
 from understudy.server.domain.experiments import SLOTS, Experiment
 from understudy.server.experiments.documents import write_document
+from understudy.server.experiments.writing import dump
 from understudy.server.servicers.read_experiment import PREFIX, read_experiment
 from understudy.v1 import experiment_pb2
 
@@ -37,6 +37,11 @@ def split(wire: experiment_pb2.Experiment) -> str:
         return f"{wire.control} 100 % (control)"
     if wire.state == experiment_pb2.Experiment.STATE_CONCLUDED:
         return f"{wire.winner} 100 % (winner)"
+    return weights(wire)
+
+
+def weights(wire: experiment_pb2.Experiment) -> str:
+    """Return the weights in one line, whether or not they serve now."""
     return " · ".join(f"{one.id} {percent(one.weight)}" for one in wire.variants)
 
 
@@ -56,7 +61,7 @@ def table(found: list[experiment_pb2.Experiment]) -> Table:
 
 def written(wire: experiment_pb2.Experiment) -> str:
     """Return an experiment as `apply` reads it."""
-    return yaml.safe_dump(write_document(read(wire)), sort_keys=False, allow_unicode=True)
+    return dump(write_document(read(wire)))
 
 
 def details(wire: experiment_pb2.Experiment) -> str:

@@ -1,20 +1,20 @@
 """`understudy experiments`: look at experiments and change them while they serve."""
 
 import json
+from contextlib import suppress
 
 import click
 from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
+from msgspec import structs
 from rich.console import Console
 
 from understudy.server.cli import experiment_showing as showing
 from understudy.server.cli.calling import calling, target_option
 from understudy.server.cli.experiment_applying import apply
 from understudy.server.cli.experiment_calls import Calls
+from understudy.server.cli.experiment_weights import draft_split, read_points, read_weights
 from understudy.server.cli.showing import harmless, instant, quoted
-from understudy.server.domain.experiments import Experiment, Variant
-from understudy.server.errors import RequestError
-from understudy.server.routing.slots import largest_remainder
 from understudy.server.servicers.read_experiment import PREFIX
 from understudy.server.servicers.write_experiment import write_experiment
 from understudy.v1 import experiment_pb2 as pb
@@ -88,13 +88,10 @@ def create(
 
     For variants with prompts and parameters of their own, write a file and `apply` it.
     """
-    points = _points(weights)
-    draft = Experiment(
-        id=experiment_id,
+    draft = structs.replace(
+        draft_split(experiment_id, read_weights(weights), control),
         title=title,
         model_group=model_group,
-        variants=tuple(Variant(name, name, weight) for name, weight in points.items()),
-        control=control or max(points, key=lambda name: points[name]),
     )
     with calling(target) as service:
         calls = Calls(service)
@@ -112,22 +109,21 @@ def create(
 @target_option
 def set_weights(experiment_id: str, weights: tuple[str, ...], *, target: str | None) -> None:
     """Change the split. Weights are relative: `a=1 b=1` is 50/50. Name every variant."""
-    points = _points(weights)
+    given = read_weights(weights)
     with calling(target) as service:
         calls = Calls(service)
         current = calls.get(experiment_id)
-        known = {one.id for one in current.variants}
-        if wrong := sorted(known ^ points.keys()):
-            raise click.UsageError(
-                f"the variants are {', '.join(sorted(known))}; name each of them once "
-                f"(0 is a weight), not {', '.join(wrong)} otherwise"
-            )
-        before = showing.split(current)
+        before = showing.weights(current)
+        points = read_points(current, given)
         for one in current.variants:
             one.weight = points[one.id]
-        changed = calls.update(current, FieldMask(paths=["variants"]))
-    click.echo(f"{before}  →  {showing.split(changed.experiment)}")
-    click.echo(f"{showing.percent(changed.moved)} of keys have another variant now")
+        told = calls.update(current, FieldMask(paths=["variants"]))
+    changed = told.experiment
+    click.echo(harmless(f"{before}  →  {showing.weights(changed)}"))
+    if changed.state in (pb.Experiment.STATE_RUNNING, pb.Experiment.STATE_PAUSED):
+        click.echo(f"{showing.percent(told.moved)} of keys have another variant now")
+    else:
+        click.echo(f"it is {showing.state(changed).plain}: the weights count once it is started")
 
 
 @experiments.command()
@@ -179,8 +175,8 @@ def conclude(experiment_id: str, winner: str, *, target: str | None) -> None:
     with calling(target) as service:
         calls = Calls(service)
         told = calls.conclude(calls.get(experiment_id), winner)
-    _tell(told.experiment)
-    click.echo(f"\n{harmless(told.config_yaml).rstrip()}")
+    _tell(told.experiment, err=True)  # so that the rest can go into a file
+    click.echo(harmless(told.config_yaml).rstrip())
 
 
 @experiments.command()
@@ -205,7 +201,8 @@ def delete(experiment_id: str, *, yes: bool, target: str | None) -> None:
 @json_option
 def watch(*, revision: int, target: str | None, as_json: bool) -> None:
     """Follow changes as they are made, until interrupted."""
-    with calling(target) as service:
+    # Whoever interrupts it is done.
+    with suppress(KeyboardInterrupt), calling(target) as service:
         for told in Calls(service).watch(revision):
             if as_json:
                 click.echo(_json(told))
@@ -213,7 +210,7 @@ def watch(*, revision: int, target: str | None, as_json: bool) -> None:
                 one = told.experiment
                 name = one.name.removeprefix(PREFIX)
                 click.echo(
-                    f"{told.revision:>6}  {harmless(name)}  {showing.state(one).plain}  "
+                    f"{one.revision:>6}  {harmless(name)}  {showing.state(one).plain}  "
                     f"{harmless(showing.split(one))}"
                 )
             elif told.HasField("deleted"):
@@ -246,26 +243,10 @@ def audit(experiment_id: str, *, limit: int, actor: str, target: str | None, as_
         )
 
 
-def _points(weights: tuple[str, ...]) -> dict[str, int]:
-    given: dict[str, float] = {}
-    for one in weights:
-        name, _, number = one.rpartition("=")
-        try:
-            given[name] = float(number)
-        except ValueError:
-            name = ""
-        if not name:
-            raise click.UsageError(f"{one!r} is not NAME=WEIGHT")
-    try:
-        return largest_remainder(given)
-    except RequestError as error:
-        raise click.UsageError(error.message) from error
-
-
-def _tell(experiment: pb.Experiment) -> None:
+def _tell(experiment: pb.Experiment, *, err: bool = False) -> None:
     name = experiment.name.removeprefix(PREFIX)
     told = f"{name} is {showing.state(experiment).plain}: {showing.split(experiment)}"
-    click.echo(harmless(f"{told} (revision {experiment.revision})"))
+    click.echo(harmless(f"{told} (revision {experiment.revision})"), err=err)
 
 
 def _json(message: pb.Experiment | pb.AuditEntry | pb.WatchExperimentsResponse) -> str:

@@ -4,13 +4,16 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from random import Random
 from shutil import which
 from tempfile import TemporaryDirectory
+from threading import Event
 
 import click
 
@@ -20,6 +23,8 @@ from understudy.server.cli.faults import ending_on_faults
 from understudy.server.config import Config, load, parse, refusals
 from understudy.server.errors import ConfigError
 from understudy.server.logs import set_up_logging
+from understudy.server.reloading import Reloads
+from understudy.server.workers.running import Workers, running_workers
 
 _log_level = click.option(
     "--log-level",
@@ -56,14 +61,22 @@ _port = click.option(
 def serve(
     path: Path, *, allow_unusable: bool, host: str | None, port: int | None, log_level: str
 ) -> None:
-    """Serve the models of a configuration file."""
-    with ending_on_faults():
+    """Serve the models of a configuration file; SIGHUP has it read again."""
+
+    def read() -> Config:
         config = load(path, os.environ)
         if refused := refusals(config, allow_unusable=allow_unusable):
             raise ConfigError(
                 [*refused, f"see all that the file asks for with: understudy check {path}"]
             )
-        _run(_listening_on(config, host, port), log_level)
+        return _listening_on(config, host, port)
+
+    hung_up = Event()  # while we start: then the file may have been read already
+    signal.signal(signal.SIGHUP, lambda number, frame: hung_up.set())
+    with ending_on_faults():
+        config = read()
+        reloads = Reloads(config, read, time.time)
+        _run(config, log_level, reloads=reloads, hung_up=hung_up)
 
 
 @click.command()
@@ -95,10 +108,19 @@ def _listening_on(config: Config, host: str | None, port: int | None) -> Config:
     return replace(config, settings=replace(config.settings, server=server))
 
 
-def _run(config: Config, log_level: str, *, traffic: bool = False) -> None:
+def _run(
+    config: Config,
+    log_level: str,
+    *,
+    reloads: Reloads | None = None,
+    hung_up: Event | None = None,
+    traffic: bool = False,
+) -> None:
     set_up_logging(log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config, traffic=traffic))
+        failed = runner.run(_serve(config, log_level, reloads, hung_up, traffic=traffic))
+    if failed:
+        sys.exit(1)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -109,23 +131,63 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, *, traffic: bool) -> None:
+async def _serve(
+    config: Config,
+    log_level: str,
+    reloads: Reloads | None,
+    hung_up: Event | None,
+    *,
+    traffic: bool,
+) -> bool:
+    """Serve until told to stop; return whether that came of a failure."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(config) as service:
+    if reloads is not None:
+        loop.add_signal_handler(signal.SIGHUP, reloads.ask)
+        if hung_up is not None and hung_up.is_set():
+            reloads.ask()
+    async with _open(config, log_level, reloads) as service:
         click.echo(_ready(service, config))
         driving: asyncio.Task[None] | None = None
-        if traffic:
+        if traffic and isinstance(service, Service):
             driving = asyncio.create_task(drive(service.engine.completer, loop.time, Random()))
-        await stop.wait()
+        failed = await _wait(stop, service)
         if driving is not None:
             driving.cancel()
         # A second signal is for those who cannot wait.
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, os._exit, 130)
+            loop.add_signal_handler(number, _leave, service)
         await service.drain()
+    return failed
+
+
+def _open(
+    config: Config, log_level: str, reloads: Reloads | None
+) -> AbstractAsyncContextManager[Service | Workers]:
+    if config.settings.server.workers == 1:
+        return running(config, reloads)
+    return running_workers(config, log_level, reloads or Reloads(config, lambda: config, time.time))
+
+
+async def _wait(stop: asyncio.Event, service: Service | Workers) -> bool:
+    """Wait for a signal; return whether, before it came, no worker could be kept alive."""
+    if isinstance(service, Service):
+        await stop.wait()
+        return False
+    async with asyncio.TaskGroup() as group:
+        failing = group.create_task(service.wait_until_failed())
+        stopping = group.create_task(stop.wait())
+        failing.add_done_callback(lambda _: stopping.cancel())
+        stopping.add_done_callback(lambda _: failing.cancel())
+    return not stop.is_set()
+
+
+def _leave(service: Service | Workers) -> None:
+    if isinstance(service, Workers):
+        service.kill()
+    os._exit(130)
 
 
 def _own_name() -> str:
@@ -138,7 +200,7 @@ def _own_name() -> str:
     return os.path.relpath(started)
 
 
-def _ready(service: Service, config: Config) -> str:
+def _ready(service: Service | Workers, config: Config) -> str:
     """Return the ready line, and the commands to try next."""
     address = service.address
     auth = "off" if service.is_open else "on"
@@ -150,10 +212,14 @@ def _ready(service: Service, config: Config) -> str:
     model = next(iter(config.snapshot.groups), "MODEL")
     body = f'{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}'
     scheme, plain = ("https", "") if service.is_tls else ("http", " --http2-prior-knowledge")
-    records = service.engine.records
+    records = service.records
     kept = f"Records are kept in {records.place}.\n" if records is not None else ""
+    number = config.settings.server.workers
+    workers = f" workers={number}" if number > 1 else ""
+    dashboard = service.dashboard or "off"
     return (
-        f"understudy is ready: grpc={address} dashboard=off metrics=off auth={auth}\n"
+        f"understudy is ready: grpc={address} dashboard={dashboard} metrics=off auth={auth}"
+        f"{workers}\n"
         f"{kept}"
         "Try, in another terminal:\n"
         f"  {_own_name()} complete --target {address} --model {model} 'hi'\n"

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from understudy.client import Client
 from understudy.server.cli.calling import TIMEOUT, calling, target_option
+from understudy.server.cli.showing import harmless
 from understudy.v1 import operations_pb2, operations_pb2_grpc
 
 # In the order in which a ledger is read; `offered` is their sum and what is under way.
@@ -38,6 +39,16 @@ def status(*, target: str | None, as_json: bool) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    if told.config_error:
+        read = told.config_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+        console.print(
+            f"the configuration file could not be read again; what was read {read} is in use:",
+            style="bold red",
+            soft_wrap=True,
+            highlight=False,
+        )
+        for fault in told.config_error.splitlines():
+            console.print(f"  {harmless(fault)}", markup=False, soft_wrap=True, highlight=False)
     console.print()
     console.print(_deployments(told))
     console.print()

@@ -12,6 +12,7 @@ from json import dumps
 from understudy.server.config import units
 from understudy.server.config.defaults import Defaults
 from understudy.server.config.fields import Fields
+from understudy.server.config.prices import PriceFinder
 from understudy.server.config.silent import read_silent_models
 from understudy.server.config.standings import find_rule
 from understudy.server.config.targets import find_target
@@ -26,20 +27,25 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A deployment as read, and how its endpoint was found."""
+    """A deployment as read, and how its endpoint and its price were found."""
 
     deployment: Deployment
     target: Target
+    price: str = ""  # in words, or why there is none
 
 
 def read_deployments(
-    top: Fields, defaults: Defaults, aliases: Collection[str], environ: Mapping[str, str]
+    top: Fields,
+    defaults: Defaults,
+    aliases: Collection[str],
+    environ: Mapping[str, str],
+    prices: PriceFinder,
 ) -> list[Placed]:
     """Return the deployments of a file, in its order. Silent models may go by an alias."""
     items = top.items("model_list")
     named = (item.at("model_name") for item in items)
     groups = {one.value for one in named if one is not None and isinstance(one.value, str)}
-    reader = _Reader(defaults, groups | set(aliases), environ)
+    reader = _Reader(defaults, groups | set(aliases), environ, prices)
     placed = [
         reader.read(Fields(item, f"model_list[{index}]", top.faults))
         for index, item in enumerate(items)
@@ -51,11 +57,16 @@ class _Reader:
     """Reads the items of one list; it remembers which ids are taken."""
 
     def __init__(
-        self, defaults: Defaults, groups: Collection[str], environ: Mapping[str, str]
+        self,
+        defaults: Defaults,
+        groups: Collection[str],
+        environ: Mapping[str, str],
+        prices: PriceFinder,
     ) -> None:
         self._defaults = defaults
         self._groups = groups
         self._environ = environ
+        self._prices = prices
         self._given: dict[str, str] = {}
         self._alike: dict[tuple[str, str, str], int] = {}
 
@@ -79,8 +90,10 @@ class _Reader:
         if cooldown_time is None:
             cooldown_time = self._defaults.cooldown_time
         drop_params = params.flag("drop_params")
+        id = self._identify(group, params, info)
+        found = self._prices.find(target, id, group, params, info)
         deployment = Deployment(
-            id=self._identify(group, params, info),
+            id=id,
             group=group,
             provider=target.provider,
             model=target.model,
@@ -105,8 +118,9 @@ class _Reader:
             cooldown_time=0.0 if self._defaults.disable_cooldowns else cooldown_time,
             drop_params=self._defaults.drop_params if drop_params is None else drop_params,
             silent_models=read_silent_models(params, self._groups),
+            price=found.price,
         )
-        return Placed(deployment, target)
+        return Placed(deployment, target, found.told)
 
     def _identify(self, group: str, params: Fields, info: Fields) -> str:
         """Return `model_info.id`, else a digest that is the same at every start."""

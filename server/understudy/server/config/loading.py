@@ -6,7 +6,8 @@ with every fault there is.
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from understudy.server.config.aliases import ALIASES, name_groups, read_aliases
@@ -21,24 +22,45 @@ from understudy.server.config.fields import Fields
 from understudy.server.config.findings import Findings
 from understudy.server.config.includes import ReadFile, read_with_includes
 from understudy.server.config.notes import note_environment, note_routes
+from understudy.server.config.price_lists import PriceList, read_price_list
+from understudy.server.config.prices import PriceFinder
 from understudy.server.config.report import Report, report_deployments, report_keys
 from understudy.server.config.section import SECTION, read_section
+from understudy.server.config.seeds import read_seeds
 from understudy.server.config.settings import Settings
 from understudy.server.config.variables import extended, substitute
 from understudy.server.domain.deployment import ModelGroup, Snapshot
 from understudy.server.errors import ConfigError
-from understudy.server.routing.groups import build_group
+from understudy.server.experiments.documents import Document
+from understudy.server.routing.groups import build_group, find_group
 
 FIRST_REVISION = 1
+
+_PRICE_FILE = (SECTION, "prices", "file")
+_LARGEST_PRICES = 16 * 1024 * 1024  # LiteLLM's map of models has 3 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The texts that a configuration was read from, those of included files by their names."""
+
+    file: str = ""
+    text: str = field(default="", repr=False)  # these may hold keys
+    included: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration: what requests see, how the service runs, and what became of the file."""
+    """A configuration: what requests see, how the service runs, and what became of the file.
+
+    `seeds` are experiments to create where there are none of these ids.
+    """
 
     snapshot: Snapshot
     settings: Settings
     report: Report
+    seeds: tuple[Document, ...] = ()
+    source: Source = Source()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -65,7 +87,13 @@ def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no
     Raises ConfigError and nothing else, whatever the text.
     """
     faults, findings = Faults(), Findings()
-    raw = read_with_includes(text, file, read, faults, findings)
+    included: dict[str, str] = {}
+
+    def read_once(name: str) -> str:
+        included[name] = read(name)
+        return included[name]
+
+    raw = read_with_includes(text, file, read_once, faults, findings)
     environ = extended(environ, raw.at("environment_variables"))
     root = _substituted(raw, environ)
     top = Fields(root, "", faults)
@@ -75,25 +103,51 @@ def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no
         top.mapping("general_settings"),
     )
     defaults = read_defaults(router, litellm, findings)
-    placed = read_deployments(top, defaults, router.mapping(ALIASES).values, environ)
+    own = _read_price_list(settings.prices.file, read_once, root, faults)
+    placed = read_deployments(
+        top, defaults, router.mapping(ALIASES).values, environ, PriceFinder(own)
+    )
     groups = _grouped(placed)
     snapshot = _read_snapshot(groups, defaults, router, litellm, findings)
     named = allow_named(
         settings.server.allowed_endpoints, defaults, environ, root, faults, findings
     )
-    faults.raise_any()
     snapshot = replace(snapshot, named=named)
+    seeds = read_seeds(root.at(SECTION), partial(find_group, snapshot), faults)
+    faults.raise_any()
     note_environment(environ, root, settings, findings)
     note_routes(groups, findings)
-    return Config(snapshot, settings, _report(root, groups, placed, settings, findings))
+    report = _report(root, groups, placed, settings, findings)
+    return Config(snapshot, settings, report, seeds, Source(file, text, included))
 
 
 def _read(path: Path) -> str:
     with path.open("rb") as file:
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
+        most = _LARGEST_PRICES if path.suffix == ".json" else LARGEST_FILE
+        data = file.read(most + 1)
+    if len(data) > most:
         raise OSError(errno.EFBIG, f"larger than {LARGEST_FILE} bytes")
     return data.decode("utf-8-sig")
+
+
+def _read_price_list(
+    file: str | None, read: ReadFile, root: Node, faults: Faults
+) -> PriceList | None:
+    if file is None:
+        return None
+    node = root
+    for step in _PRICE_FILE:
+        node = node.at(step) or node
+    path = ".".join(_PRICE_FILE)
+    try:
+        return read_price_list(read(file), file, faults)
+    except OSError as error:
+        faults.add(node, path, f"cannot read {file!r}: {error.strerror or 'no such file'}")
+    except ConfigError as error:
+        faults.adopt(error)
+    except ValueError:
+        faults.add(node, path, f"cannot read {file!r}: it is no UTF-8 text")
+    return None
 
 
 def _substituted(raw: Node, environ: Mapping[str, str]) -> Node:

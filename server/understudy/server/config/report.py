@@ -46,6 +46,7 @@ class DeploymentReport:
     login_host: str = ""  # where it signs in, if it does
     verified: bool = True  # whether its certificate is; a plain http:// has none
     expires: float | None = None  # when its pasted token does, in seconds since 1970
+    price: str = ""  # in words, and whose; or why there is none
 
     @property
     def usable(self) -> bool:
@@ -93,6 +94,7 @@ def report_deployments(
 ) -> tuple[DeploymentReport, ...]:
     """Return every deployment with its share, group by group."""
     targets = {one.deployment.id: one.target for one in placed}
+    prices = {one.deployment.id: one.price for one in placed}
     return tuple(
         DeploymentReport(
             group=group.name,
@@ -108,6 +110,7 @@ def report_deployments(
             login_host=_login_host(one.endpoint),
             verified=_is_verified(one.endpoint),
             expires=targets[one.id].expires,
+            price=prices[one.id],
         )
         for group in groups.values()
         for tier in group.tiers

@@ -60,15 +60,19 @@ class ServerSettings:
     default_timeout: PositiveSeconds = 600.0  # for a call without a deadline
     max_message_bytes: MessageBytes = 32 * _MIB  # in either direction
     drain: DrainSettings = DrainSettings()
+    # Processes that answer calls. The mirror's limits and budgets are the host's, and divided
+    # among them; seats and breakers of the primary's calls are each process's own.
     workers: PositiveCount = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DashboardSettings:
-    """Where the dashboard listens."""
+    """Where the dashboard listens. Keys, TLS and `insecure` are the server's."""
 
     host: Name = _LOOPBACK
-    port: Port = 50052
+    port: Port = 50052  # 0: a free one; so is this one where server.port is 0
+    enabled: Flag = True
+    names: tuple[Name, ...] = ()  # that browsers may ask for it by, besides `host` and loopback's
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ class BudgetSettings:
 
     usd: Weight = 100.0
     per: PositiveSeconds = _DAY
+    # What a call is taken to cost where nothing bounds it: about what 1,000 tokens in and 500 out
+    # cost at the dearer models, so that the cap errs on the side of the purse.
+    assumed_usd_per_call: Weight = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,13 @@ class MirrorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceSettings:
+    """What models cost, where the operator knows better than published lists."""
+
+    file: Name | None = None  # beside the configuration; see `price_lists`
+
+
+@dataclass(frozen=True, slots=True)
 class EgressSettings:
     """How providers are reached. Proxies and certificates of the environment are ignored."""
 
@@ -146,7 +160,7 @@ class ExperimentSettings:
     """How experiments come to be."""
 
     register_on_first_call: Switch = "auto"  # auto: on loopback, in demo
-    seeds: tuple[Mapping[str, object], ...] = ()
+    seeds: tuple[Mapping[str, object], ...] = ()  # as written; `seeds` reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,7 @@ class Settings:
     store: StoreSettings = StoreSettings()
     records: RecordSettings = RecordSettings()
     mirror: MirrorSettings = MirrorSettings()
+    prices: PriceSettings = PriceSettings()
     egress: EgressSettings = EgressSettings()
     experiments: ExperimentSettings = ExperimentSettings()
     accept_ignored: tuple[Name, ...] = ()  # keys of the report that the operator does without

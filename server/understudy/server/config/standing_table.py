@@ -35,8 +35,18 @@ _NO_PERMISSIONS = "who may use which model is not built in this version"
 _NO_TAGS = "tags are not built in this version"
 _NOT_SPOKEN = "of a provider that is not spoken"
 
+_NO_SUCH_PRICE = "not a price of chats"
+
 _FALLBACKS = """
     fallbacks default_fallbacks context_window_fallbacks content_policy_fallbacks max_fallbacks
+"""
+
+_PRICES = """
+    usd_per_hour cost_per_second input_cost_per_second output_cost_per_second
+    input_cost_per_token output_cost_per_token *put_cost_per_token_flex *put_cost_per_token_priority
+    *put_cost_per_token_above_*k_tokens* cache_*_input_token_cost cache_*_input_token_cost_flex
+    cache_*_input_token_cost_priority cache_*_input_token_cost_above_*k_tokens*
+    *put_cost_per_audio_token output_cost_per_reasoning_token
 """
 
 # By section. The first row that matches counts.
@@ -60,7 +70,7 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_HONOURED, "", "tenant_id client_id client_secret azure_scope ssl_verify"),
         (_HONOURED, "", "weight order timeout stream_timeout request_timeout drop_params"),
         (_HONOURED, "", "max_parallel_requests num_retries max_retries simulated silent_model"),
-        (_HONOURED, "", "cooldown_time"),
+        (_HONOURED, "", "cooldown_time base_model"),
         (_HONOURED, _WEIGHT, "rpm tpm"),
         (_MISSED, _NO_BUDGETS, "max_budget budget_*"),
         (_MISSED, _NO_LIMITS, "default_api_key_* itpm otpm"),
@@ -68,7 +78,8 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_MISSED, _NOT_BUILT, "langfuse_* langsmith_* humanloop_* arize_* posthog_* wandb_*"),
         (_IGNORED, "the deployment is unusable with it", "mock_*"),
         (_IGNORED, "the caller chooses, by the RPC", "stream messages"),
-        (_IGNORED, "prices are not built in this version", "*_cost_per_* *pricing*"),
+        (_HONOURED, "", _PRICES),
+        (_IGNORED, _NO_SUCH_PRICE, "*_cost_per_* *_token_cost* *pricing*"),
         (_IGNORED, _NOT_SPOKEN, "aws_* vertex_* watsonx_* s3_* gcs_* bucket_* oci_*"),
         (_IGNORED, _CREDENTIALS, "azure_* use_xai_oauth"),
         (_IGNORED, _CREDENTIALS, "litellm_credential_name"),
@@ -80,7 +91,7 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
             """
             adaptive_router_* additional_drop_params allow_client_keepalive_override
             allowed_model_region allowed_openai_params api_type assistant_continue_message
-            auto_router_* base_model bos_token cache cache_* caching caching_groups
+            auto_router_* bos_token cache cache_* caching caching_groups
             complexity_router_* configurable_clientside_auth_params context_window_fallback_dict
             enable_json_schema_validation ensure_alternating_roles eos_token fallbacks
             final_prompt_value force_timeout hf_model_name id keepalive_seconds litellm_*
@@ -94,7 +105,9 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         ),
     ),
     "model_info": (
-        (_HONOURED, "", "id mode blocked"),
+        (_HONOURED, "", "id mode blocked base_model max_output_tokens max_tokens"),
+        (_HONOURED, "", _PRICES),
+        (_IGNORED, _NO_SUCH_PRICE, "*_cost_per_* *_token_cost*"),
         (_MISSED, _NO_PERMISSIONS, "access_* team_*"),
         (_MISSED, _NO_TAGS, "*tag_filtering*"),
         (_IGNORED, "describes the model", "*"),
@@ -195,14 +208,10 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         ),
     ),
     "understudy": (
-        (_HONOURED, "", "accept_ignored egress.* server.workers.1"),
-        (_IGNORED, "one process serves in this version", "server.workers.*"),
+        (_HONOURED, "", "accept_ignored egress.*"),
         (_HONOURED, "", "server.*"),
-        (_HONOURED, "", "mirror.* records.* state_dir"),
-        (_IGNORED, "nothing is stored there in this version", "store.*"),
-        (_IGNORED, "the dashboard is not built in this version", "dashboard.*"),
+        (_HONOURED, "", "mirror.* records.* store.* experiments.* dashboard.* prices.* state_dir"),
         (_IGNORED, "metrics are not built in this version", "metrics.*"),
-        (_IGNORED, "experiments are not built in this version", "experiments.*"),
     ),
 }
 
@@ -217,7 +226,6 @@ NAMED_VALUES = frozenset(
         "litellm_settings.success_callback",
         "router_settings.optional_pre_call_checks",
         "router_settings.routing_strategy",
-        "understudy.server.workers",
     }
 )
 

@@ -24,7 +24,9 @@ def asking(engine: Engine, told: str) -> Generator[Connection]:
     """
     with refusing(told), engine.connect() as connection:
         if engine.dialect.name != "sqlite":
-            yield connection
+            # Without BEGIN and ROLLBACK, each of which is a question of its own: a thread beside
+            # a busy event loop gets the interpreter back only slowly after each.
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
             return
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         deadline = time.monotonic() + LONGEST

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from understudy.server.domain.deployment import Secret
 from understudy.server.errors import ConfigError
@@ -21,8 +28,10 @@ from understudy.server.errors import ConfigError
 PATIENCE = 2.0  # seconds to wait for another's lock
 LONGEST_STATEMENT = 10.0  # seconds; PostgreSQL only, SQLite's readers bound themselves
 LONGEST_CAUSE = 200  # characters
+_LATE = 1.0  # seconds
 
 _BEGIN = "understudy_begin"
+_FILE = "understudy_file"
 
 
 class TablesError(Exception):
@@ -36,14 +45,24 @@ _PRAGMAS = (
 )
 
 
-def open_engine(url: Secret | None, file: Path, setting: str, *, durable: bool = False) -> Engine:
+def open_engine(
+    url: Secret | None,
+    file: Path,
+    setting: str,
+    *,
+    durable: bool = False,
+    longest: float = LONGEST_STATEMENT,
+    patience: float = PATIENCE,
+) -> Engine:
     """Return an engine, which connects at its first use. `setting` names the URL in faults.
 
-    `durable` is for what may not even be lost to a power cut. Raises ConfigError for a bad URL.
+    `durable` is for what may not even be lost to a power cut. `longest` is how many seconds a
+    statement may take, on PostgreSQL; `patience` how many it waits for another's lock. Raises
+    ConfigError for a bad URL.
     """
     if url is None:
-        return _open_sqlite(file, "FULL" if durable else "NORMAL")
-    return _open_postgresql(_read_url(url, setting), setting)
+        return _open_sqlite(file, "FULL" if durable else "NORMAL", patience)
+    return _open_postgresql(_read_url(url, setting), setting, longest, patience)
 
 
 def describe(engine: Engine) -> str:
@@ -88,10 +107,10 @@ def explain(error: Exception) -> str:
     return type(error).__name__
 
 
-def _open_sqlite(path: Path, synchronous: str) -> Engine:
+def _open_sqlite(path: Path, synchronous: str, patience: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
-        connect_args={"timeout": PATIENCE},
+        connect_args={"timeout": patience},
         pool_timeout=PATIENCE,
         hide_parameters=True,
     )
@@ -101,12 +120,19 @@ def _open_sqlite(path: Path, synchronous: str) -> Engine:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(path)
 
-    def set_up(connection: sqlite3.Connection, _: object) -> None:
+    def set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info[_FILE] = _identify(path)
         connection.isolation_level = None  # we say BEGIN ourselves; the driver would at odd times
         # With a write-ahead log, a crash of the process loses nothing committed even at NORMAL.
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
+
+    def lend(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        # Whoever restores the file from a copy puts another in its place; SQLite would go on
+        # with the one that has no name any more, and with it would go what is written.
+        if record.info[_FILE] != _identify(path):
+            raise DisconnectionError("another file has taken its place")
 
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get(_BEGIN, "DEFERRED")
@@ -114,8 +140,17 @@ def _open_sqlite(path: Path, synchronous: str) -> Engine:
 
     event.listen(engine, "do_connect", prepare)
     event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", lend)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(path: Path) -> None:
@@ -135,14 +170,16 @@ def _create(path: Path) -> None:
         empty.unlink()
 
 
-def _open_postgresql(url: URL, setting: str) -> Engine:
+def _open_postgresql(url: URL, setting: str, longest: float, patience: float) -> Engine:
     try:
+        from understudy.server.database.patience import PING, PatientConnection
+
         engine = create_engine(
             url,
             connect_args={
                 "connect_timeout": 5,
                 "keepalives_idle": 30,
-                "tcp_user_timeout": int(LONGEST_STATEMENT * 1000),
+                "tcp_user_timeout": int(longest * 1000),
                 "application_name": "understudy",
             },
             pool_pre_ping=True,
@@ -156,12 +193,30 @@ def _open_postgresql(url: URL, setting: str) -> Engine:
 
     def set_up(connection: Any, _: object) -> None:
         connection.autocommit = True
-        connection.execute(f"SET statement_timeout = {int(LONGEST_STATEMENT * 1000)}")
-        connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}")
+        connection.execute(f"SET statement_timeout = {int(longest * 1000)}")
+        connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
         connection.autocommit = False
 
+    def connect(_: object, __: object, arguments: list[Any], options: dict[str, Any]) -> Any:
+        return PatientConnection.connect(*arguments, **options)
+
+    def lend(connection: PatientConnection, *_: object) -> None:
+        connection.longest = longest + _LATE  # PostgreSQL itself says sooner what takes so long
+
+    def take_back(connection: PatientConnection | None, _: object) -> None:
+        if connection is not None:
+            connection.longest = PING
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", lend)
+    event.listen(engine, "checkin", take_back)
     return engine
+
+
+def wait_longer(connection: Connection, seconds: float) -> None:
+    """Let statements on a connection to PostgreSQL take this long, until it is given back."""
+    cast(Any, connection.connection.driver_connection).longest = seconds + _LATE
 
 
 def _read_url(secret: Secret, setting: str) -> URL:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.sql import column, table
 
-from understudy.server.database.engine import TablesError, maintaining, writing
+from understudy.server.database.engine import TablesError, maintaining, wait_longer, writing
 
 _PAUSE: Final = 0.05  # seconds between tries for SQLite's lock
 _LONGEST_MIGRATION: Final = 600  # seconds
@@ -59,6 +59,7 @@ def _migrate(engine: Engine, chain: Chain, patience: float) -> None:
             sqlite.execute("PRAGMA journal_mode = WAL")
     with writing(engine, exclusive=True) as connection:
         if not is_sqlite:
+            wait_longer(connection, _LONGEST_MIGRATION)
             connection.execute(text(f"SET LOCAL lock_timeout = {int(patience * 1000)}"))
             connection.execute(text(f"SET LOCAL statement_timeout = {_LONGEST_MIGRATION * 1000}"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({chain.lock})"))

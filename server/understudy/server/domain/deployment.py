@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from understudy.server.domain.chat import JsonValue
+from understudy.server.domain.costs import Price
 from understudy.server.domain.experiments import Experiment
 
 
@@ -104,6 +105,7 @@ class Deployment:
     cooldown_time: float | None = None  # seconds that it rests; None: our rule; 0: never
     drop_params: bool = False
     silent_models: tuple[SilentModel, ...] = ()
+    price: Price | None = None  # None: unknown
 
     def __post_init__(self) -> None:
         if (self.endpoint is None) != bool(self.unusable):

@@ -12,8 +12,12 @@ which variant `routing.assignment`'s.
     causes       what changed, in words
     registering  an experiment from the weights that a caller sent
     documents    experiments as people write them
+    writing      YAML as people would write it
+    seeding      experiments that the configuration file brings along
+    lacking      which groups experiments name that the file does not have
     permanent    what to write into the configuration file once a winner is known
     desk         the story of one change
     following    keeps what serves in step
+    lanes        threads for what blocks, apart from everybody else's
     seams        what these two need from the world
 """

@@ -81,13 +81,14 @@ def register(
     salt: str,
     find: FindGroup,
     others: Iterable[Experiment] = (),
+    cause: str = "registered by a caller's split",
 ) -> Change:
     """Create an experiment that runs at once, so that no draft is left if the process dies."""
+    others = tuple(others)
     after = create(draft, moment, find=find, others=others).after
     assert after is not None
-    return Change(
-        "CreateExperiment", None, _begin(after, moment, salt), "registered by a caller's split"
-    )
+    _check_free(after, others)
+    return Change("CreateExperiment", None, _begin(after, moment, salt), cause)
 
 
 def update(

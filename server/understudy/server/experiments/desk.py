@@ -16,7 +16,7 @@ from understudy.server.experiments.changes import Change, Moment
 from understudy.server.experiments.checking import FindGroup
 from understudy.server.experiments.following import Follower
 from understudy.server.experiments.permanent import to_yaml
-from understudy.server.experiments.registering import from_split
+from understudy.server.experiments.registering import check_groups, from_split
 from understudy.server.experiments.seams import Store
 
 MOST_REGISTERED: Final = 1000  # experiments, beyond which calls register no more
@@ -155,6 +155,7 @@ class Desk:
         """
         draft = from_split(experiment_id, models, control)
         find, salt = self._find(self._snapshot()), self._new_salt()
+        check_groups(models, find)
 
         def decide(roster: Roster, moment: Moment) -> Change:
             if (found := roster.experiments.get(experiment_id)) is not None:
@@ -167,10 +168,40 @@ class Desk:
 
         await self._make(decide, actor)
 
+    async def plant(self, draft: Experiment, *, running: bool, actor: str) -> Experiment:
+        """Create an experiment of the configuration file unless there is one; return what is there.
+
+        Raises RefusedError, and creates nothing, if it shall run and its group is taken.
+        """
+        if (known := self.roster.experiments.get(draft.id)) is not None:
+            return known
+        find, salt = self._find(self._snapshot()), self._new_salt()
+
+        def decide(roster: Roster, moment: Moment) -> Change:
+            if (found := roster.experiments.get(draft.id)) is not None:
+                return Change("CreateExperiment", found, found)  # another host was first
+            others = roster.experiments.values()
+            if not running:
+                return changes.create(draft, moment, find=find, others=others)
+            cause = "a seed of the configuration file"
+            return changes.register(draft, moment, salt=salt, find=find, others=others, cause=cause)
+
+        return _after(await self._make(decide, actor))
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store cannot be reached, so that nothing can be changed."""
+        return self._follower.is_away
+
     @property
     def roster(self) -> Roster:
         """The experiments that serve."""
         return self._follower.roster
+
+    @property
+    def rewinds(self) -> int:
+        """How often revisions began to mean other things."""
+        return self._follower.rewinds
 
     async def wait_beyond(self, revision: int, timeout: float) -> bool:
         """Wait until something newer than a revision is in use; return whether it is."""
@@ -198,15 +229,11 @@ class Desk:
         if validate_only:
             roster = await self._follower.ask(self._store.load)
             return decide(roster, Moment(roster.revision + 1, now))
-        change, roster = await self._follower.ask(
-            lambda: self._store.change(
-                lambda roster, revision: decide(roster, Moment(revision, now)),
-                actor=actor,
-                instant=now,
-            )
+        return await self._follower.change(
+            lambda roster, revision: decide(roster, Moment(revision, now)),
+            actor=actor,
+            instant=now,
         )
-        await self._follower.take(roster)
-        return change
 
 
 def _get(roster: Roster, experiment_id: str) -> Experiment:

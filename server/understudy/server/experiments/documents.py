@@ -14,6 +14,7 @@ Left out, `assignment` is the user where a call has one, else each request by it
 experiment may be as it is written is `checking`'s to say.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
@@ -130,8 +131,20 @@ def _overrides(changes: object) -> Overrides:
         changes.temperature,
         changes.max_tokens,
         changes.top_p,
-        {name: Raw(msgspec.json.encode(value)) for name, value in changes.params.items()},
+        {name: _write_json(name, value) for name, value in changes.params.items()},
     )
+
+
+def _write_json(name: str, value: object) -> Raw:
+    try:
+        # Strict, where msgspec would make null of what is not finite.
+        text = json.dumps(
+            msgspec.to_builtins(value), allow_nan=False, ensure_ascii=False, separators=(",", ":")
+        )
+        return Raw(text.encode())
+    except (TypeError, ValueError):
+        told = f"parameter {name[:128]!r} holds what JSON has no word for"
+        raise RequestError(told, field="experiment") from None
 
 
 def _read_assignment(text: str) -> Assignment:
@@ -152,12 +165,15 @@ def _read_part(wire: str | _Silent) -> MirrorPart:
 
 
 def _write_arm(variant: Variant) -> object:
-    weight = variant.weight / (SLOTS / 100)
-    weight = int(weight) if weight.is_integer() else weight
+    weight = _plain(variant.weight / (SLOTS / 100))
     changes = _write_changes(variant.overrides)
     if variant.model_group != variant.id:
         changes["model_group"] = variant.model_group
     return {"weight": weight, **changes} if changes else weight
+
+
+def _plain(number: float) -> float:
+    return int(number) if number.is_integer() else number
 
 
 def _write_part(part: MirrorPart) -> object:
@@ -165,7 +181,7 @@ def _write_part(part: MirrorPart) -> object:
     if part.fraction != 1:
         changes["fraction"] = part.fraction
     if part.timeout is not None:
-        changes["timeout"] = part.timeout
+        changes["timeout"] = _plain(part.timeout)
     return {"model_group": part.model_group, **changes} if changes else part.model_group
 
 

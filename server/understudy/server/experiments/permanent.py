@@ -7,17 +7,13 @@ in comments.
 
 from collections.abc import Iterable, Mapping
 from textwrap import indent
-from typing import Final
 
 import msgspec
-import yaml
 
 from understudy.server.domain.deployment import Deployment, ModelGroup
 from understudy.server.domain.experiments import Experiment, Overrides, Variant
+from understudy.server.experiments.writing import dump
 from understudy.server.routing.overriding import PARAMS, TYPED, wanted_params
-
-_WIDTH: Final = 96
-_BREAKS: Final = frozenset("\x85\u2028\u2029")
 
 
 def to_yaml(experiment: Experiment, groups: Mapping[str, ModelGroup]) -> str:
@@ -37,7 +33,7 @@ def to_yaml(experiment: Experiment, groups: Mapping[str, ModelGroup]) -> str:
             parts.append("model_list:\n")
             parts += [_write_entry(name, one, winner.overrides) for one in group.deployments]
     if winner.overrides.system_prompt is not None:
-        prompt = _dump({"system_prompt": winner.overrides.system_prompt})
+        prompt = dump({"system_prompt": winner.overrides.system_prompt})
         parts.append(_comment(prompt.split("\n")[:-1]))
     return "".join(parts)
 
@@ -82,33 +78,9 @@ def _write_entry(name: str, deployment: Deployment, overrides: Overrides) -> str
         (params if key in PARAMS | TYPED else further)[key] = plain
     if further:
         params["extra_body"] = further
-    lines = _dump([{"model_name": name, "litellm_params": params}])
+    lines = dump([{"model_name": name, "litellm_params": params}])
     key = "" if deployment.provider == "simulated" else "    # api_key: os.environ/…\n"
     return indent(lines + key, "  ")
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as several lines."""
-
-
-def _represent(_: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent)
-
-
-def _dump(value: object) -> str:
-    text = _write(value, allow_unicode=True)
-    # To YAML these end a line, and so would end a comment.
-    return _write(value, allow_unicode=False) if set(text) & _BREAKS else text
-
-
-def _write(value: object, *, allow_unicode: bool) -> str:
-    text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH
-    )
-    return text
 
 
 def _comment(lines: Iterable[str]) -> str:

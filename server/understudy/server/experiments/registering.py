@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from understudy.server.domain.experiments import Experiment, Variant
 from understudy.server.errors import RequestError
-from understudy.server.experiments.checking import ID, MOST_VARIANTS
+from understudy.server.experiments.checking import ID, MOST_VARIANTS, FindGroup
 from understudy.server.routing.slots import largest_remainder
 
 _LONGEST = 128
@@ -27,6 +27,12 @@ def from_split(experiment_id: str, models: Mapping[str, float], control: str = "
             f"an experiment has at most {MOST_VARIANTS} variants; models has {len(models)}",
             field="models",
         )
+    if len(models) < 2:
+        raise RequestError(
+            "an experiment compares at least two models; give the other the weight 0 if it shall "
+            "get nothing yet",
+            field="models",
+        )
     if control and control not in models:
         raise RequestError(f"control is {control[:256]!r}, which is not in models", field="control")
     weights = largest_remainder(models)
@@ -38,6 +44,19 @@ def from_split(experiment_id: str, models: Mapping[str, float], control: str = "
         variants=tuple(Variant(ids[name], name, weights[name]) for name in names),
         control=ids[heaviest],
     )
+
+
+def check_groups(models: Mapping[str, float], find: FindGroup) -> None:
+    """Raise what `find` raises for a name that is none, by its place in the caller's call."""
+    for name in sorted(models):
+        try:
+            find(name)
+        except RequestError as error:
+            field = f"models[{name[:_LONGEST]!r}]"
+            labels = {**error.metadata, "field": field}
+            raise RequestError(
+                error.message, field=field, reason=error.reason, metadata=labels
+            ) from None
 
 
 def _name_variants(groups: list[str]) -> dict[str, str]:

@@ -37,8 +37,13 @@ class Store(Protocol):
 class Memory(Protocol):
     """Where the last that was seen is kept, for while the store is away. Blocks, never raises."""
 
-    def save(self, roster: Roster) -> None:
-        """Keep these."""
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        ...
+
+    def save(self, roster: Roster) -> bool:
+        """Keep these; return whether they are kept."""
         ...
 
     def load(self) -> Roster | None:

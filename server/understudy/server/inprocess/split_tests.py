@@ -1,7 +1,8 @@
 """`completion_with_split_tests` without a server: provider names, and keys from the environment.
 
 The Routers behind it are kept, by the names that they serve, for as long as the variables that
-went into them say the same; so a key may be set after the import, or changed.
+went into them say the same; so a key may be set after the import, or changed. A call that names an
+experiment goes to the service, which alone knows what it is now.
 """
 
 import os
@@ -11,11 +12,10 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Unpack, overload
 
+from understudy import client
 from understudy.client import forking
 from understudy.client.parameters import CallParameters, MessageInput
 from understudy.client.requests import name_split
-from understudy.server.errors import Reason, RequestError
-from understudy.server.inprocess.answering import tell
 from understudy.server.inprocess.router import Router
 from understudy.server.inprocess.streams import AsyncStream, Stream
 from understudy.v1.completion_pb2 import CreateCompletionResponse
@@ -81,7 +81,7 @@ def completion_with_split_tests(
     *,
     stream: Literal[True],
     **parameters: Unpack[CallParameters],
-) -> Stream: ...
+) -> Stream | client.Stream: ...
 @overload
 def completion_with_split_tests(
     models: Mapping[str, float] | None = None,
@@ -92,7 +92,7 @@ def completion_with_split_tests(
     *,
     stream: bool,
     **parameters: Unpack[CallParameters],
-) -> CreateCompletionResponse | Stream: ...
+) -> CreateCompletionResponse | Stream | client.Stream: ...
 def completion_with_split_tests(
     models: Mapping[str, float] | None = None,
     messages: Iterable[MessageInput] = (),
@@ -102,14 +102,20 @@ def completion_with_split_tests(
     *,
     stream: bool = False,
     **parameters: Unpack[CallParameters],
-) -> CreateCompletionResponse | Stream:
+) -> CreateCompletionResponse | Stream | client.Stream:
     """Answer a prompt with one of several models, drawn by their relative weights.
 
     Models are named as providers know them: `gpt-4`, `huggingface/https://…`, `azure/NAME`. Keys
-    and bases come from OPENAI_API_KEY, HUGGINGFACE_API_KEY, AZURE_API_BASE and so on. Raises the
-    client's errors; Unimplemented for `use_client`, which needs a server.
+    and bases come from OPENAI_API_KEY, HUGGINGFACE_API_KEY, AZURE_API_BASE and so on.
+
+    A call with `use_client`, or with an `id`, is the client's function of the same name: the
+    service at UNDERSTUDY_TARGET answers it, by the experiment `id`, with its own models and keys.
+    Raises the client's errors.
     """
-    _check_target(models, use_client, override_client, id)
+    if _needs_service(models, use_client, override_client, id):
+        return client.completion_with_split_tests(
+            models, messages, use_client, override_client, id, stream=stream, **parameters
+        )
     router = _find_router(models)
     return router.completion(None, messages, stream=stream, models=models, **parameters)
 
@@ -135,7 +141,7 @@ def acompletion_with_split_tests(
     *,
     stream: Literal[True],
     **parameters: Unpack[CallParameters],
-) -> AsyncStream: ...
+) -> AsyncStream | client.AsyncStream: ...
 @overload
 def acompletion_with_split_tests(
     models: Mapping[str, float] | None = None,
@@ -146,7 +152,7 @@ def acompletion_with_split_tests(
     *,
     stream: bool,
     **parameters: Unpack[CallParameters],
-) -> Coroutine[object, None, CreateCompletionResponse] | AsyncStream: ...
+) -> Coroutine[object, None, CreateCompletionResponse] | AsyncStream | client.AsyncStream: ...
 def acompletion_with_split_tests(
     models: Mapping[str, float] | None = None,
     messages: Iterable[MessageInput] = (),
@@ -156,26 +162,20 @@ def acompletion_with_split_tests(
     *,
     stream: bool = False,
     **parameters: Unpack[CallParameters],
-) -> Coroutine[object, None, CreateCompletionResponse] | AsyncStream:
+) -> Coroutine[object, None, CreateCompletionResponse] | AsyncStream | client.AsyncStream:
     """Answer a prompt as `completion_with_split_tests`: `await` this, or `async for` over it."""
-    _check_target(models, use_client, override_client, id)
+    if _needs_service(models, use_client, override_client, id):
+        return client.acompletion_with_split_tests(
+            models, messages, use_client, override_client, id, stream=stream, **parameters
+        )
     router = _find_router(models)
     return router.acompletion(None, messages, stream=stream, models=models, **parameters)
 
 
-def _check_target(
+def _needs_service(
     models: Mapping[str, float] | None, use_client: bool, override_client: bool, id: str | None
-) -> None:
-    if name_split(models, use_client, override_client, id).keys() != {"models"}:
-        raise tell(
-            RequestError(
-                "without a server there are no experiments to follow by use_client or id; leave "
-                "both out, or start `understudy serve` and import this function from "
-                "understudy.client",
-                field="experiment",
-                reason=Reason.NOT_IMPLEMENTED,
-            )
-        )
+) -> bool:
+    return "experiment" in name_split(models, use_client, override_client, id)
 
 
 def _find_router(models: Mapping[str, float] | None) -> Router:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from understudy.server.domain.completion import Warning
-from understudy.server.domain.deployment import ModelGroup, Snapshot
+from understudy.server.domain.deployment import Deployment, ModelGroup, Snapshot
 from understudy.server.domain.experiments import (
     SLOTS,
     Assigned,
@@ -19,9 +19,9 @@ from understudy.server.domain.experiments import (
     Variant,
 )
 from understudy.server.domain.request import CompletionRequest, SplitMode, Target
-from understudy.server.errors import Reason, RequestError, UnderstudyError
+from understudy.server.errors import AccessError, Reason, RequestError, UnderstudyError
 from understudy.server.routing.assignment import assign, serving_slots
-from understudy.server.routing.groups import draw_group, find_group
+from understudy.server.routing.groups import build_group, draw_group, find_group
 
 _TOLERANCE = 1.0  # basis points, which rounding may cost
 
@@ -68,7 +68,7 @@ def choose_target(snapshot: Snapshot, request: CompletionRequest, ticket: float)
         told = f"experiment {experiment.id!r} is a draft, so models= is used"
         return _override(snapshot, target, ticket, Warning("EXPERIMENT_NOT_STARTED", told))
     choice = _follow(snapshot, experiment, request, ticket)
-    if registers and (warning := _compare(experiment, target.models)) is not None:
+    if registers and (warning := _compare(snapshot, experiment, target.models)) is not None:
         return Choice(
             choice.group,
             choice.variant,
@@ -124,8 +124,26 @@ def _follow(
     assigned = assign(experiment, request, ticket)
     arm = experiment.variant(assigned.variant)
     # As it is, even if an experiment has taken it over too: this one, most often.
-    group = find_group(snapshot, arm.model_group)
+    try:
+        group = find_group(snapshot, arm.model_group)
+    except (AccessError, RequestError):
+        group = _absent(experiment, arm)
     return Choice(group, arm.id, assigned, experiment, arm)
+
+
+def _absent(experiment: Experiment, arm: Variant) -> ModelGroup:
+    """Return a group that cannot be asked: a share whose group has gone becomes nobody else's."""
+    why = f"it is not in the configuration, though variant {arm.id!r} of experiment "
+    name = arm.model_group
+    gone = Deployment(
+        id="",
+        group=name,
+        provider="",
+        model="",
+        endpoint=None,
+        unusable=f"{why}{experiment.id!r} names it",
+    )
+    return build_group(name, [gone])
 
 
 def _unknown(experiment_id: str, *, registers: bool) -> UnderstudyError:
@@ -143,13 +161,20 @@ def _unknown(experiment_id: str, *, registers: bool) -> UnderstudyError:
     )
 
 
-def _compare(experiment: Experiment, models: Mapping[str, float]) -> Warning | None:
-    """Return a warning if what serves is not what the caller's weights say."""
+def _compare(
+    snapshot: Snapshot, experiment: Experiment, models: Mapping[str, float]
+) -> Warning | None:
+    """Return a warning if what serves is not what the caller's weights say, by whatever alias."""
+    aliases = snapshot.aliases
     total = sum(models.values())
-    wanted = {name: weight / total * SLOTS for name, weight in models.items()} if total else {}
+    wanted: dict[str, float] = {}
+    for name, weight in models.items() if total else ():
+        group = aliases.get(name, name)
+        wanted[group] = wanted.get(group, 0) + weight / total * SLOTS
     live: dict[str, int] = {}
     for one in serving_slots(experiment):
         group = experiment.variant(one.variant).model_group
+        group = aliases.get(group, group)
         live[group] = live.get(group, 0) + one.end - one.start
     names = wanted.keys() | live.keys()
     if all(abs(wanted.get(name, 0) - live.get(name, 0)) <= _TOLERANCE for name in names):

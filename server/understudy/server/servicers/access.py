@@ -65,6 +65,10 @@ class Access:
     def __init__(
         self, keys: Sequence[ApiKey] = (), certificates: Sequence[ClientCertificate] = ()
     ) -> None:
+        self.use(keys, certificates)
+
+    def use(self, keys: Sequence[ApiKey], certificates: Sequence[ClientCertificate]) -> None:
+        """Know these instead, from the next call on."""
         self._keys = [(bytes.fromhex(one.sha256), one.identity) for one in keys]
         self._certificates = {one.subject: one.identity for one in certificates}
 

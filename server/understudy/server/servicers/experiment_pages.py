@@ -15,7 +15,7 @@ from understudy.server.domain.record_queries import (
     Term,
 )
 from understudy.server.errors import RequestError
-from understudy.server.servicers.record_filter import read_filter
+from understudy.server.questions.record_filter import read_filter
 from understudy.server.servicers.record_pages import (
     DEFAULT_PAGE,
     LARGEST_PAGE,

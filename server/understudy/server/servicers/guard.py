@@ -10,14 +10,22 @@ from asyncio import CancelledError, Event, Task, current_task
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn, Protocol, cast
 
 import grpc
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
-from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
-from understudy.server.servicers.access import Access, caller
+from understudy.server.domain.access import Identity
+from understudy.server.errors import (
+    AccessError,
+    Reason,
+    RefusedError,
+    RequestError,
+    UnderstudyError,
+)
+from understudy.server.servicers.access import AuthContext, Metadata, caller
 from understudy.server.servicers.sizing import has_more_fields
 from understudy.server.servicers.statuses import to_status
 
@@ -45,11 +53,29 @@ class Handler(Protocol):
 
     request_streaming: bool
     response_streaming: bool
-    request_deserializer: Callable[[bytes], Any]
-    response_serializer: Callable[[Any], bytes]
+    request_deserializer: Callable[[bytes], Any] | None  # None: bytes are handed on
+    response_serializer: Callable[[Any], bytes] | None
     unary_unary: Behaviour | None
     unary_stream: Behaviour | None
     stream_stream: Behaviour | None
+
+
+class Admission(Protocol):
+    """Knows who may call what."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has to prove anything."""
+        ...
+
+    @property
+    def wants_certificates(self) -> bool:
+        """Whether a certificate may prove who calls."""
+        ...
+
+    def admit(self, method: str, metadata: Metadata, auth: AuthContext) -> Identity:
+        """Return who calls, if it may call this method. Raises AccessError."""
+        ...
 
 
 class Calls:
@@ -63,24 +89,32 @@ class Calls:
         self.draining = False
         self._idle = Event()
         self._idle.set()
-        self._watches: set[Task[object]] = set()
+        self._watches: dict[Task[object], Callable[[], object]] = {}
 
     @contextmanager
-    def watching(self) -> Generator[None]:
-        """Keep the current task at hand, to be ended."""
+    def watching(self, admit: Callable[[], object]) -> Generator[None]:
+        """Keep the current task at hand, to be ended. `admit` raises AccessError if it must be."""
         task = current_task()
         assert task is not None  # grpc.aio runs each handler in one
-        self._watches.add(task)
+        self._watches[task] = admit
         try:
             yield
         finally:
-            self._watches.discard(task)
+            del self._watches[task]
 
     def end_watches(self) -> None:
         """End them all: the server goes down."""
         self.draining = True
         for task in tuple(self._watches):
             task.cancel()
+
+    def end_refused_watches(self) -> None:
+        """End those of who may not watch any more: keys have changed, and they go on for ever."""
+        for task, admit in tuple(self._watches.items()):
+            try:
+                admit()
+            except AccessError:
+                task.cancel()
 
     def enter(self) -> None:
         """Count one more."""
@@ -101,7 +135,7 @@ class Calls:
 class Guard:
     """Adds servicers to a server, each handler wrapped."""
 
-    def __init__(self, server: grpc.aio.Server, access: Access, calls: Calls) -> None:
+    def __init__(self, server: grpc.aio.Server, access: Admission, calls: Calls) -> None:
         self._server = server
         self._access = access
         self._calls = calls
@@ -123,7 +157,8 @@ class Guard:
         self._server.add_generic_rpc_handlers((generic,))
 
     def _wrap(self, method: str, handler: Handler) -> "grpc.RpcMethodHandler[Any, Any]":
-        serializers = (_tolerant(handler.request_deserializer), handler.response_serializer)
+        read = handler.request_deserializer
+        serializers = (read and _tolerant(read), handler.response_serializer)
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 self._guard(method, handler.unary_unary), *serializers
@@ -144,14 +179,7 @@ class Guard:
         async def guarded(request: Any, context: Context) -> Any:
             calls.enter()
             try:
-                if access.is_open:
-                    identity = access.admit(method, (), {})
-                else:
-                    identity = access.admit(
-                        method,
-                        tuple(context.invocation_metadata() or ()),
-                        context.auth_context() if access.wants_certificates else {},
-                    )
+                identity = _admit(access, method, context)
                 caller.set(identity)  # each call has a task, hence a context, of its own
                 if isinstance(request, _Unreadable):
                     raise request.fault
@@ -180,16 +208,32 @@ class Guard:
                 calls.leave()
 
         async def watched(request: Any, context: Context) -> Any:
-            with calls.watching():
+            admit = partial(_admit, access, method, context)
+            with calls.watching(admit):
                 try:
                     return await guarded(request, context)
                 except CancelledError:
-                    if not calls.draining:
-                        raise
                     # A cancelled handler tells grpc.aio nothing: the call would stay open.
-                    await _abort(context, RefusedError(Reason.DRAINING, "the server goes down"))
+                    if calls.draining:
+                        await _abort(context, RefusedError(Reason.DRAINING, "the server goes down"))
+                    try:
+                        admit()
+                    except AccessError as error:
+                        await _abort(context, error)
+                    raise
 
         return guarded if method.startswith("/understudy.") and method not in _WATCHES else watched
+
+
+def _admit(access: Admission, method: str, context: Context) -> Identity:
+    """Return who calls. Raises AccessError for who may not."""
+    if access.is_open:
+        return access.admit(method, (), {})
+    return access.admit(
+        method,
+        tuple(context.invocation_metadata() or ()),
+        context.auth_context() if access.wants_certificates else {},
+    )
 
 
 async def _abort(context: Context, error: UnderstudyError) -> NoReturn:

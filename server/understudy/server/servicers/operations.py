@@ -6,91 +6,49 @@ whether or not the store is there to remember it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from understudy.server.domain.deployment import Snapshot
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
 from understudy.server.live import Live
 from understudy.server.routing.groups import find_group
 from understudy.server.servicers.access import caller
-from understudy.server.servicers.write_status import StandingView, write_deployments
 from understudy.v1 import operations_pb2, operations_pb2_grpc
 
 _LOG = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
-State: Final = operations_pb2.DeploymentStatus.State
 
 
-class FiguresView(Protocol):
-    """What became of one silent model's copies."""
+class Host(Protocol):
+    """All that serves on this host, be it one process or several."""
 
-    @property
-    def offered(self) -> int: ...
-    @property
-    def outcomes(self) -> Mapping[str, int]: ...
-    @property
-    def shed(self) -> Mapping[str, int]: ...
-    @property
-    def not_mirrored(self) -> Mapping[str, int]: ...
-
-
-class SilentView(Protocol):
-    """How one silent model is. Money is in 10^-9 US dollars, the window in seconds."""
-
-    @property
-    def silent_model(self) -> str: ...
-    @property
-    def paused(self) -> bool: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def circuit(self) -> str: ...
-    @property
-    def figures(self) -> FiguresView: ...
-    @property
-    def spent(self) -> int: ...
-    @property
-    def cap(self) -> int: ...
-    @property
-    def cap_window(self) -> float: ...
-
-
-class MirrorView(Protocol):
-    """How the mirror is."""
-
-    @property
-    def paused(self) -> bool: ...
-    @property
-    def queued(self) -> int: ...
-    @property
-    def queued_bytes(self) -> int: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def silent_models(self) -> Sequence[SilentView]: ...
-
-
-class MirrorControl(Protocol):
-    """The mirror, as its operator sees it."""
-
-    @property
-    def state(self) -> MirrorView:
-        """How it is now."""
+    async def status(self) -> operations_pb2.GetStatusResponse:
+        """Return how it is."""
         ...
 
-    def pause(self, silent_model: str | None = None) -> None:
-        """Stop at once."""
+    async def pause(self, silent_model: str | None) -> None:
+        """Stop mirroring to one silent model, or to all; nothing is sent once this returns."""
         ...
 
-    def resume(self, silent_model: str | None = None) -> None:
-        """Go on."""
+    async def resume(self, silent_model: str | None) -> None:
+        """Go on with one, or with all."""
+        ...
+
+
+class ConfigView(Protocol):
+    """The configuration file as it was last read."""
+
+    @property
+    def time(self) -> float:
+        """When what is in use was read, in seconds since 1970."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Why it could not be read again, empty if it could."""
         ...
 
 
@@ -118,39 +76,24 @@ class PauseStore(Protocol):
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
-    """Shows and steers. `store` is None where nothing is kept; pauses then end with the process."""
+    """Shows and steers. `store` is None where nothing is kept; pauses then end with the service."""
 
     def __init__(
-        self,
-        live: Live,
-        mirror: MirrorControl,
-        store: PauseStore | None,
-        *,
-        in_flight: Callable[[], int],
-        standing: Callable[[str], StandingView],
-        started: float,
+        self, live: Live, host: Host, store: PauseStore | None, config: ConfigView
     ) -> None:
         self._live = live
-        self._mirror = mirror
+        self._host = host
         self._store = store
-        self._in_flight = in_flight
-        self._standing = standing
-        self._started = Timestamp()
-        self._started.FromNanoseconds(round(started * 1e9))
+        self._config = config
 
     async def GetStatus(
         self, request: operations_pb2.GetStatusRequest, context: Context
     ) -> operations_pb2.GetStatusResponse:
         """Tell how the service is."""
-        snapshot = self._live.current
-        return operations_pb2.GetStatusResponse(
-            version=version("understudy"),
-            config_revision=snapshot.revision,
-            start_time=self._started,
-            in_flight=self._in_flight(),
-            deployments=write_deployments(snapshot, self._standing),
-            mirror=self._write_mirror(),
-        )
+        status = await self._host.status()
+        status.config_time.FromNanoseconds(round(self._config.time * 1e9))
+        status.config_error = self._config.error
+        return status
 
     async def PauseMirroring(
         self, request: operations_pb2.PauseMirroringRequest, context: Context
@@ -158,46 +101,32 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         """Stop mirroring at once."""
         name = self._check(request.silent_model)
         actor = caller.get().name
-        self._mirror.pause(name or None)
+        await self._host.pause(name or None)
         _audit("paused", name, actor, request.cause)
         if self._store is not None:
             try:
                 await asyncio.to_thread(self._store.pause, name, actor, request.cause)
             except RefusedError as error:
                 raise _not_remembered("paused", "go on with it", error) from error
-        return operations_pb2.PauseMirroringResponse(mirror=self._write_mirror())
+        return operations_pb2.PauseMirroringResponse(mirror=(await self._host.status()).mirror)
 
     async def ResumeMirroring(
         self, request: operations_pb2.ResumeMirroringRequest, context: Context
     ) -> operations_pb2.ResumeMirroringResponse:
         """Go on with mirroring; without a name, with every silent model."""
         name = self._check(request.silent_model)
-        self._mirror.resume(name or None)
+        await self._host.resume(name or None)
         _audit("resumed", name, caller.get().name, request.cause)
         if self._store is not None:
             try:
                 await asyncio.to_thread(_forget, self._store, name)
             except RefusedError as error:
                 raise _not_remembered("resumed", "pause it again", error) from error
-        return operations_pb2.ResumeMirroringResponse(mirror=self._write_mirror())
+        return operations_pb2.ResumeMirroringResponse(mirror=(await self._host.status()).mirror)
 
     def _check(self, name: str) -> str:
         """Return the group's own name. Raises RequestError for one that does not exist."""
         return find_group(self._live.current, name).name if name else ""
-
-    def _write_mirror(self) -> operations_pb2.MirrorStatus:
-        state = self._mirror.state
-        fractions = _fractions(self._live.current)
-        return operations_pb2.MirrorStatus(
-            paused=state.paused,
-            queued=state.queued,
-            queued_bytes=state.queued_bytes,
-            in_flight=state.in_flight,
-            silent_models=[
-                _write_silent(one, fractions.get(one.silent_model, 0.0))
-                for one in state.silent_models
-            ],
-        )
 
 
 def _forget(store: PauseStore, name: str) -> None:
@@ -214,37 +143,7 @@ def _audit(what: str, name: str, actor: str, cause: str) -> None:
 def _not_remembered(what: str, otherwise: str, error: RefusedError) -> UnderstudyError:
     return RefusedError(
         Reason.STORE_UNAVAILABLE,
-        f"mirroring is {what} in this process, but that cannot be kept: a restart would "
+        f"mirroring is {what} on this host, but that cannot be kept: a restart would "
         f"{otherwise}; {error.message}",
         retry_after=1.0,
-    )
-
-
-def _fractions(snapshot: Snapshot) -> dict[str, float]:
-    """Return the largest share of anybody's prompts that each silent model is offered."""
-    found: dict[str, float] = {}
-    for group in snapshot.groups.values():
-        for deployment in group.deployments:
-            for silent in deployment.silent_models:
-                found[silent.group] = max(found.get(silent.group, 0.0), silent.fraction)
-    return found
-
-
-def _write_silent(one: SilentView, fraction: float) -> operations_pb2.SilentModelStatus:
-    figures = one.figures
-    window = Duration()
-    window.FromNanoseconds(round(one.cap_window * 1e9))
-    return operations_pb2.SilentModelStatus(
-        silent_model=one.silent_model,
-        paused=one.paused,
-        state=State.Value(f"STATE_{one.circuit}"),
-        in_flight=one.in_flight,
-        effective_fraction=0.0 if one.paused else fraction,
-        offered=figures.offered,
-        outcomes=figures.outcomes,
-        shed=figures.shed,
-        not_mirrored=figures.not_mirrored,
-        spent_nano_usd=one.spent,
-        cap_nano_usd=one.cap,
-        cap_window=window,
     )

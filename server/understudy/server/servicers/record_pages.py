@@ -9,7 +9,7 @@ import msgspec
 
 from understudy.server.domain.record_queries import Kind, Place, Query
 from understudy.server.errors import RequestError
-from understudy.server.servicers.record_filter import read_filter
+from understudy.server.questions.record_filter import read_filter
 
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000

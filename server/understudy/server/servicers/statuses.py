@@ -179,7 +179,7 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
             failure = PreconditionFailure()
             failure.violations.add(
                 type=_PRECONDITIONS.get(error.reason, "CONFIGURATION"),
-                subject=f"deployments/{labels.get('deployment', labels.get('modelGroup', ''))}",
+                subject=_subject(labels),
                 description=message,
             )
             details.append(failure)
@@ -190,10 +190,11 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
             )
             details.append(quota)
         case Detail.RESOURCE:
-            name = labels.get("model", labels.get("experiment", labels.get("pair", "")))
+            kind = next((one for one in _RESOURCES if one in labels), "model")
+            name = labels.get(kind, "")
             details.append(
                 ResourceInfo(
-                    resource_type="model" if "model" in labels else "experiment",
+                    resource_type=kind,
                     resource_name=_printable(name)[:LONGEST_VALUE],
                     description=message,
                 )
@@ -201,7 +202,21 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
     return details
 
 
+# What may be missing, in the order in which an error's labels are looked through for it.
+_RESOURCES = ("model", "experiment", "pair")
+
+
+def _subject(labels: Mapping[str, str]) -> str:
+    """Return what stands in the way, as a path."""
+    for label, folder in (("deployment", "deployments"), ("experiment", "experiments")):
+        if name := labels.get(label):
+            return f"{folder}/{_printable(name)[:LONGEST_VALUE]}"
+    return f"deployments/{_printable(labels.get('modelGroup', ''))[:LONGEST_VALUE]}"
+
+
 _PRECONDITIONS: Mapping[Reason, str] = {
+    Reason.IMMUTABLE_WHILE_RUNNING: "STATE",
+    Reason.GROUP_TAKEN: "GROUP",
     Reason.UPSTREAM_CREDENTIALS_REJECTED: "CREDENTIALS",
     Reason.UPSTREAM_FORBIDDEN: "CREDENTIALS",
     Reason.UPSTREAM_TLS_UNTRUSTED: "TLS",

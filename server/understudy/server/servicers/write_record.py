@@ -1,4 +1,4 @@
-"""Writes records and pairs as messages, and says why a text is not among them."""
+"""Writes records and pairs as messages."""
 
 from types import MappingProxyType
 from typing import Final
@@ -10,26 +10,12 @@ from understudy.server.domain.completion import Completion, Routing
 from understudy.server.domain.mirroring import Comparison
 from understudy.server.domain.records import Kept, Pair, Record, Role, SilentSide, TextState
 from understudy.server.errors import Reason
+from understudy.server.questions.text_absence import tell_absence
 from understudy.server.servicers.statuses import STATUSES
 from understudy.server.servicers.write_answer import write_completion
 from understudy.server.servicers.write_prompt import write_prompt
 from understudy.v1 import completion_pb2, record_pb2
 
-_NOT_A_READER: Final = "prompts and answers are shown to keys with the role `reader` only"
-_PAST: Final = "the texts are past their retention (understudy.records.retention.content)"
-_TOO_MANY: Final = "this page holds too much text; get the pair by itself"
-_ABSENT: Final = MappingProxyType(
-    {
-        TextState.NOT_CAPTURED: "no text is kept: understudy.records.capture is `metadata`",
-        TextState.NOT_REDACTED: (
-            "no text is kept: understudy.records.capture is `redacted`, and this version has no "
-            "patterns to redact by"
-        ),
-        TextState.REFUSED: "the caller refused to have this prompt kept (MIRROR_MODE_NEVER)",
-        TextState.TOO_LONG: "no text is kept: it is longer than 1 MiB",
-        TextState.DROPPED: "no text is kept: more was waiting for the store than is held",
-    }
-)
 _CAPTURES: Final = MappingProxyType(
     {
         TextState.NOT_REDACTED: record_pb2.Record.CAPTURE_REDACTED,
@@ -81,7 +67,7 @@ def write_record(kept: Kept, *, is_reader: bool) -> record_pb2.Record:
         capture=_CAPTURES.get(record.text_state, record_pb2.Record.CAPTURE_METADATA),
         messages=[write_prompt(one) for one in texts.messages or ()],
         choices=answer.choices,
-        text_absent_cause=_tell_absence(kept, is_reader=is_reader),
+        text_absent_cause=tell_absence(kept, is_reader=is_reader),
         warnings=answer.warnings,
         overridden=record.overridden,
     )
@@ -125,16 +111,6 @@ def _write_cost(record: Record) -> completion_pb2.Cost:
     if record.cost is None:
         return completion_pb2.Cost(status=completion_pb2.Cost.STATUS_UNKNOWN)
     return completion_pb2.Cost(nano_usd=record.cost, status=completion_pb2.Cost.STATUS_EXACT)
-
-
-def _tell_absence(kept: Kept, *, is_reader: bool) -> str:
-    if (cause := _ABSENT.get(kept.record.text_state)) is not None:
-        return cause
-    if not is_reader:
-        return _NOT_A_READER
-    if kept.texts.too_many:
-        return _TOO_MANY
-    return _PAST if kept.texts.messages is None and kept.texts.choices is None else ""
 
 
 def _code(reason: str) -> int:

@@ -1,7 +1,7 @@
 """Keeps experiments. Blocks: call in a thread, never on an event loop.
 
-One row holds the revision. Whoever changes something locks it, reads what there is, decides, and
-writes experiment, revision and audit entry in one transaction: so revisions have no gaps, and
+One row holds the revision. Whoever changes something takes a lock, reads what there is, decides,
+and writes experiment, revision and audit entry in one transaction: so revisions have no gaps, and
 what was decided on is what is changed.
 """
 
@@ -17,15 +17,17 @@ from sqlalchemy import (
     Engine,
     Row,
     delete,
+    func,
     insert,
     select,
+    text,
     true,
     update,
 )
 
 from understudy.server.database.asking import asking, refusing
 from understudy.server.database.conditions import Columns, beyond, ordering, where
-from understudy.server.database.engine import describe, open_engine, writing
+from understudy.server.database.engine import TablesError, describe, open_engine, writing
 from understudy.server.database.migrating import migrate
 from understudy.server.domain.deployment import Secret
 from understudy.server.domain.experiments import AuditEntry, Experiment, Roster
@@ -35,9 +37,12 @@ from understudy.server.experiments.changes import Change
 from understudy.server.store.schema import MIGRATIONS, audit_entries, experiments, revisions
 
 FILE: Final = "experiments.db"
-PAGE: Final = 100  # audit entries read at a time by those who follow
+LONGEST: Final = 5.0  # seconds for a statement; all of them take milliseconds
+PATIENCE: Final = 4.0  # seconds to wait for another host's change
+PAGE: Final = 8  # audit entries read at a time by those who follow, and may be slow to take
 
 _AWAY: Final = "experiments cannot be read or changed now"
+_LOCK: Final = MIGRATIONS.lock + 1
 _BODIES = msgspec.json.Decoder(Experiment)
 _FIRST: Final = "0" * 64
 
@@ -48,7 +53,14 @@ _COLUMNS: Final[Columns] = {
 
 def open_store(url: Secret | None, state_dir: Path) -> "ExperimentStore":
     """Return the store, which connects at its first use. Raises ConfigError for a bad URL."""
-    engine = open_engine(url, state_dir / FILE, "understudy.store.url", durable=True)
+    engine = open_engine(
+        url,
+        state_dir / FILE,
+        "understudy.store.url",
+        durable=True,
+        longest=LONGEST,
+        patience=PATIENCE,
+    )
     return ExperimentStore(engine)
 
 
@@ -58,6 +70,7 @@ class ExperimentStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_ready = False
+        self._is_sound = False
 
     @property
     def place(self) -> str:
@@ -91,7 +104,7 @@ class ExperimentStore:
             if change.after == change.before:
                 return change, roster
             _write(connection, change, revision, actor, instant)
-            return change, _load(connection)
+        return change, _apply(change, roster, revision)
 
     def list_audit(self, query: Query) -> Found[AuditEntry]:
         """Return a page of audit entries."""
@@ -108,7 +121,7 @@ class ExperimentStore:
         return Found(items, len(rows) > query.limit)
 
     def follow(self, revision: int) -> tuple[AuditEntry, ...]:
-        """Return the first changes after a revision, in their order, at most a hundred."""
+        """Return the first changes after a revision, in their order, a few at a time."""
         statement = (
             select(audit_entries)
             .where(audit_entries.c.revision > revision)
@@ -145,6 +158,9 @@ class ExperimentStore:
             with refusing(_AWAY):
                 if not self._is_ready:
                     migrate(self._engine, MIGRATIONS, patience=10.0)
+                    if not self._is_sound:
+                        _check(self._engine)
+                        self._is_sound = True
                     self._is_ready = True
                 yield
         except RefusedError as error:
@@ -153,13 +169,27 @@ class ExperimentStore:
             raise
 
 
+def _check(engine: Engine) -> None:
+    """Raise TablesError for a damaged file: SQLite itself says so only where it stumbles."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if found != "ok":
+        raise TablesError(f"{describe(engine)} is damaged; restore it from a copy")
+
+
 def _lock(connection: Connection) -> None:
-    # SQLite's transaction has its lock already; this takes PostgreSQL's.
-    connection.execute(update(revisions).values(revision=revisions.c.revision))
+    # SQLite's transaction has its lock already. On PostgreSQL not the row's: who waits for a row
+    # looks for its next version then, and a host that changes much would starve the others.
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _read_revision(connection: Connection) -> int:
-    revision: int = connection.execute(select(revisions.c.revision)).scalar_one()
+    revision: int | None = connection.execute(select(revisions.c.revision)).scalar()
+    if revision is None:
+        raise TablesError("its revision is missing: the database is damaged")
     return revision
 
 
@@ -168,19 +198,42 @@ def _load(connection: Connection) -> Roster:
     both = revisions.outerjoin(experiments, true())
     statement = select(revisions.c.revision, experiments.c.id, experiments.c.body).select_from(both)
     rows = connection.execute(statement.order_by(experiments.c.id)).all()
-    found = {row.id: _BODIES.decode(row.body) for row in rows if row.id is not None}
+    if not rows:
+        raise TablesError("its revision is missing: the database is damaged")
+    found = {row.id: _read(row.id, row.body) for row in rows if row.id is not None}
     return Roster(rows[0].revision, found)
+
+
+def _read(experiment_id: str, body: str) -> Experiment:
+    try:
+        return _BODIES.decode(body)
+    except msgspec.DecodeError as error:
+        told = f"what is stored as experiment {experiment_id!r} is none: the database is damaged"
+        raise TablesError(told) from error
+
+
+def _apply(change: Change, roster: Roster, revision: int) -> Roster:
+    # Not asked of the database again: others wait for the lock.
+    experiments = dict(roster.experiments)
+    if change.before is not None:
+        experiments.pop(change.before.id)
+    if change.after is not None:
+        experiments[change.after.id] = change.after
+    return Roster(revision, experiments)
 
 
 def _write(connection: Connection, change: Change, revision: int, actor: str, instant: int) -> None:
     connection.execute(update(revisions).values(revision=revision))
     named = change.after or change.before
     assert named is not None
-    if change.before is not None:
-        connection.execute(delete(experiments).where(experiments.c.id == named.id))
-    if change.after is not None:
-        body = msgspec.json.encode(change.after).decode()
-        connection.execute(insert(experiments).values(id=named.id, revision=revision, body=body))
+    own = experiments.c.id == named.id
+    row = {"id": named.id, "revision": revision, "body": _written(change.after)}
+    if change.after is None:
+        connection.execute(delete(experiments).where(own))
+    elif change.before is None:
+        connection.execute(insert(experiments).values(row))
+    else:
+        connection.execute(update(experiments).where(own).values(row))
     newest = select(audit_entries.c.seq, audit_entries.c.digest)
     last = connection.execute(newest.order_by(audit_entries.c.seq.desc()).limit(1)).first()
     entry = AuditEntry(

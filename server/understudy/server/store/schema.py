@@ -18,7 +18,7 @@ MIGRATIONS = Chain(
 
 metadata = MetaData()
 
-# One row: the revision of the last change. Whoever changes something locks it first.
+# One row: the revision of the last change.
 revisions = Table(
     "experiment_revisions",
     metadata,

@@ -12,7 +12,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from understudy.server.domain.deployment import Endpoint, Trust
+from understudy.server.domain.deployment import Endpoint
 from understudy.server.errors import Reason, UpstreamError
 from understudy.server.ports import HttpRequest
 from understudy.server.upstream.addresses import find_public_refusal
@@ -62,7 +62,7 @@ class HttpUpstream:
         )
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy(proxy, tuple(no_proxy))
-        self._pools: dict[tuple[Trust, bool, bool], _Pool] = {}
+        self._pools: dict[tuple[ssl.SSLContext, bool, bool], _Pool] = {}
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -130,26 +130,30 @@ class HttpUpstream:
         No other's connections are good for it: one that was made for the operator, into a private
         network, must not carry what a caller sends to the same name.
         """
-        trust = endpoint.trust or USUAL
+        if self._closed:
+            told = f"the way to {endpoint.origin} is closed"
+            labels = {"origin": endpoint.origin}
+            raise UpstreamError(Reason.UPSTREAM_CONNECTION_LOST, told, metadata=labels)
+        # Of those who trust the same file at different times, each has its own.
+        context = self._find_context(endpoint)
         # The proxy itself may well have a private address.
         strict = endpoint.public_only and not proxied
-        key = trust, endpoint.public_only, strict
+        key = context, endpoint.public_only, strict
         pool = self._pools.get(key)
         if pool is None:
-            reach = self._strict if strict else self._lax
-            pool = self._pools[key] = self._open_pool(trust, reach, endpoint.origin)
+            pool = self._open_pool(context, self._strict if strict else self._lax)
+            self._pools[key] = pool
         return pool
 
-    def _open_pool(self, trust: Trust, reach: "_Reach", origin: str) -> "_Pool":
-        labels = {"origin": origin}
-        if self._closed:
-            told = f"the way to {origin} is closed"
-            raise UpstreamError(Reason.UPSTREAM_CONNECTION_LOST, told, metadata=labels)
+    def _find_context(self, endpoint: Endpoint) -> ssl.SSLContext:
         try:
-            context = self._tls.find(trust)
+            return self._tls.find(endpoint.trust or USUAL)
         except OSError as error:
-            told = f"nothing can be sent to {origin}: its CA file cannot be read"
+            told = f"nothing can be sent to {endpoint.origin}: its CA file cannot be read"
+            labels = {"origin": endpoint.origin}
             raise UpstreamError(Reason.DEPLOYMENT_UNUSABLE, told, metadata=labels) from error
+
+    def _open_pool(self, context: ssl.SSLContext, reach: "_Reach") -> "_Pool":
         session = aiohttp.ClientSession(
             connector=Connector(
                 tls=context,

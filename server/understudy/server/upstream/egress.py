@@ -5,7 +5,9 @@ Nothing here reads the environment: not `HTTPS_PROXY`, not `SSL_CERT_FILE`, not 
 
 import base64
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from threading import Lock
@@ -19,6 +21,12 @@ from understudy.server.domain.deployment import Trust
 USUAL = Trust()
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    context: ssl.SSLContext
+    digest: bytes  # of what its files held
+
+
 class TlsContexts:
     """One TLS context for each way to trust, for all upstreams of a service to share.
 
@@ -26,8 +34,8 @@ class TlsContexts:
     """
 
     def __init__(self, ca_file: str | None = None) -> None:
-        self._ca_files = () if ca_file is None else (ca_file,)
-        self._made: dict[Trust, ssl.SSLContext] = {}
+        self._ca_file = ca_file
+        self._made: dict[Trust, _Made] = {}
         self._making = Lock()
 
     def find(self, trust: Trust) -> ssl.SSLContext:
@@ -39,23 +47,36 @@ class TlsContexts:
         if found is None:
             with self._making:
                 found = self._made[trust] = self._made.get(trust) or self._make(trust)
-        return found
+        return found.context
 
-    def _make(self, trust: Trust) -> ssl.SSLContext:
+    def adopt(self, other: "TlsContexts") -> None:
+        """Use what another has read since, but where its files held the same as before.
+
+        There the context stays, and with it the connections that were made by it.
+        """
+        with self._making:
+            for trust, made in other._made.items():
+                known = self._made.get(trust)
+                if known is None or known.digest != made.digest:
+                    self._made[trust] = made
+            self._ca_file = other._ca_file
+
+    def _make(self, trust: Trust) -> _Made:
         if not trust.verify:
-            return _make_heedless()
-        own = (trust.ca_file,) if trust.ca_file else ()
-        return _make_careful(*self._ca_files, *own)
+            return _Made(_make_heedless(), b"")
+        files = [one for one in (self._ca_file, trust.ca_file) if one]
+        return _make_careful(files)
 
 
-def _make_careful(*ca_files: str) -> ssl.SSLContext:
+def _make_careful(ca_files: Iterable[str]) -> _Made:
     """Trust the system's authorities, or certifi's where it has none, and those in `ca_files`."""
-    context = _make_bare()
+    context, digest = _make_bare(), sha256()
     # `load_default_certs` would let SSL_CERT_FILE and SSL_CERT_DIR override these paths.
     system = Path(ssl.get_default_verify_paths().openssl_cafile)
     for file in (str(system) if system.exists() else certifi.where(), *ca_files):
+        digest.update(sha256(Path(file).read_bytes()).digest())
         context.load_verify_locations(file)
-    return context
+    return _Made(context, digest.digest())
 
 
 def _make_bare() -> ssl.SSLContext:
