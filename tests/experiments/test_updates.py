@@ -15,7 +15,7 @@ from understudy.server.domain.experiments import (
 )
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
 from understudy.server.experiments import changes
-from understudy.server.experiments.changes import Moment
+from understudy.server.experiments.changes import MOST_EPOCHS, Moment
 from understudy.server.routing.slots import allot, count_moved
 
 from .making import after, changed, draft, find, in_state, update, weighed
@@ -212,3 +212,24 @@ def test_what_a_mask_does_not_name_may_be_wrong() -> None:
     wanted = structs.replace(one, title="new", control="nobody")
 
     assert after(update(one, wanted, "title")).control == "a"
+
+
+def test_only_the_last_epochs_are_kept() -> None:
+    current = in_state(State.RUNNING)
+    for revision in range(current.revision + 1, current.revision + MOST_EPOCHS + 20):
+        a = 5000 + revision % 2
+        change = changes.update(
+            current,
+            weighed(current, {"a": a, "b": 10_000 - a}),
+            Moment(revision, revision),
+            etag=current.etag,
+            paths=("variants",),
+            populated=(),
+            find=find,
+        )
+        current = after(change)
+
+    numbers = [one.number for one in current.epochs]
+    assert len(numbers) == MOST_EPOCHS
+    assert numbers == list(range(numbers[0], numbers[0] + MOST_EPOCHS))
+    assert current.epochs[-1].revision == current.revision

@@ -109,7 +109,7 @@ class Experiment(_message.Message):
 
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Epoch]:
-        """Output only. Spans of time within which figures may be added up."""
+        """Output only. Spans of time within which figures may be added up; the last 500."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

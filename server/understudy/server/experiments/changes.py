@@ -23,6 +23,9 @@ from understudy.server.experiments.masks import apply_mask, read_mask
 from understudy.server.routing.assignment import serving_slots
 from understudy.server.routing.slots import allot, count_moved, reallot
 
+# Whoever changes an experiment by a program opens thousands; the audit trail has them all.
+MOST_EPOCHS: Final = 500
+
 _LIVE: Final = (State.RUNNING, State.PAUSED)
 _AT_REST: Final = (State.DRAFT, State.ROLLED_BACK, State.CONCLUDED)
 
@@ -234,7 +237,7 @@ def _open_epoch(
 ) -> tuple[Epoch, ...]:
     number = epochs[-1].number + 1 if epochs else 1
     epoch = Epoch(number, moment.revision, moment.now, _weights(after), cause=cause)
-    return (*epochs, epoch)
+    return (*epochs, epoch)[-MOST_EPOCHS:]
 
 
 def _close_epoch(current: Experiment, moment: Moment) -> tuple[Epoch, ...]:

@@ -18,7 +18,7 @@ from understudy.server.experiments.seams import Memory, Store
 
 T = TypeVar("T")
 
-POLL: Final = 0.25  # seconds; other hosts follow within one second
+POLL: Final = 0.15  # seconds; other hosts follow within one second
 _NEW: Final = 1  # the revision of a store in which nothing was ever changed
 _LONGEST_SAVE: Final = 1.0  # seconds that a change waits until its outcome is in the file too
 
