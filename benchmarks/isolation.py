@@ -1,18 +1,15 @@
 """`make bench-isolation`: what a silent model in trouble costs the primary.
 
-Open loop: calls are sent at fixed instants and timed from them, so that a stall is not hidden by
-waiting for it. Within one service, blocks with the mirror paused and resumed take turns; what
-counts is the difference between them.
+Within one service, blocks with the mirror paused and resumed take turns; what counts is the
+difference between them.
 """
 
 import argparse
 import asyncio
 import json
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
@@ -20,8 +17,9 @@ import uvloop
 from rich.console import Console
 from rich.table import Column, Table
 
-from benchmarks.load import METHOD, memory
+from benchmarks.load import memory
 from benchmarks.relay import Subject, keep_to, starting
+from benchmarks.sides import Side, press
 from understudy.v1 import chat_pb2, completion_pb2, operations_pb2, operations_pb2_grpc
 
 FAULTS = (
@@ -41,19 +39,6 @@ PRIMARY = "slow-20ms"
 PROMPT = completion_pb2.CreateCompletionRequest(
     model="primary", messages=[chat_pb2.ChatMessage(role="user", content="x" * 64)]
 ).SerializeToString()
-
-
-@dataclass(slots=True)
-class Side:
-    """The primary's latencies in seconds, and its failures, with the mirror off or on."""
-
-    latencies: list[float] = field(default_factory=list[float])
-    failures: int = 0
-
-    def quantile(self, share: float) -> float:
-        """Milliseconds."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
 
 
 def main() -> None:
@@ -126,35 +111,19 @@ async def measure(
     off, on = Side(), Side()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{subject.port}") as channel:
         operations = operations_pb2_grpc.OperationsServiceStub(channel)
-        await press(channel, Side(), 1.0, rate)
+        await press(channel, Side(), 1.0, rate, PROMPT)
         for block in range(2 * blocks):
             if block % 2 == 0:
                 await operations.PauseMirroring(operations_pb2.PauseMirroringRequest())
                 # What is still under way from the block before belongs to that block.
                 await asyncio.sleep(2.5 if block else 0)
-                await press(channel, off, seconds, rate)
+                await press(channel, off, seconds, rate, PROMPT)
             else:
                 await operations.ResumeMirroring(operations_pb2.ResumeMirroringRequest())
-                await press(channel, on, seconds, rate)
+                await press(channel, on, seconds, rate, PROMPT)
         await asyncio.sleep(2.5)
         told = await operations.GetStatus(operations_pb2.GetStatusRequest())
     return off, on, _ledger(told.mirror)
-
-
-async def press(channel: grpc.aio.Channel, side: Side, seconds: float, rate: float) -> None:
-    """Send calls at fixed instants, however the ones before fare."""
-    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
-    begin = time.perf_counter()
-
-    async def send(scheduled: float) -> None:
-        await asyncio.sleep(max(0.0, scheduled - time.perf_counter()))
-        try:
-            await call(PROMPT, timeout=10)
-            side.latencies.append(time.perf_counter() - scheduled)
-        except grpc.aio.AioRpcError:
-            side.failures += 1
-
-    await asyncio.gather(*(send(begin + at / rate) for at in range(int(seconds * rate))))
 
 
 def _ledger(mirror: operations_pb2.MirrorStatus) -> str:

@@ -36,11 +36,12 @@ SERVICES = {"understudy, nothing on": "false", "understudy, records": "true"}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server under test."""
+    """A server under test. `ready` is the line by which it said so."""
 
     name: str
     port: int
     pid: int
+    ready: str
 
 
 def main() -> None:
@@ -153,10 +154,10 @@ def starting(arguments: list[str], cores: set[int], name: str = "upstream") -> G
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        match = re.search(r"(\d+)(?:\s|$)", line.partition("grpc=")[2].rpartition(":")[2] or line)
+        match = re.search(r"grpc=\S+:(\d+)", line) or re.search(r"(\d+)$", line.strip())
         if match is None:
             raise RuntimeError(f"{name} did not start: {line!r}")
-        yield Subject(name, int(match[1]), process.pid)
+        yield Subject(name, int(match[1]), process.pid, line)
     finally:
         process.kill()
         process.wait()

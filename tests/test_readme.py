@@ -145,12 +145,10 @@ def test_looking_and_steering_work(command: str, demo: Demo) -> None:
 def test_the_life_of_an_experiment_is_as_told(demo: Demo) -> None:
     life = commands("understudy experiments ")
 
-    for command in life:
-        done = run(["sh", "-c", command], demo)
-        assert done.returncode == 0, (command, done.stderr)
+    ends = [run(["sh", "-c", command], demo) for command in life]
 
-    assert len(life) >= 5
-    assert "poor answers" in done.stdout
+    assert [(one.returncode, one.stderr) for one in ends if one.returncode] == []
+    assert "poor answers" in ends[-1].stdout
 
 
 def test_the_example_of_an_experiment_can_be_applied(demo: Demo, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def call(house: Standing, count: int, *, api_key: str | None = None, **asked: An
     """Ask some times, whatever comes of it."""
     with client.Client(house.target, api_key=api_key) as caller:
         for number in range(count):
-            given = {
+            given: dict[str, Any] = {
                 "model": GROUP,
                 "messages": [{"role": "user", "content": f"question {number}"}],
                 "metadata": {"team": ("search", "ads")[number % 2]},

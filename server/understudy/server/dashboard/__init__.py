@@ -7,6 +7,9 @@
     visit, page, calls          one request as a page sees it; what a page is, and stands for
     faults, reports             what went wrong, for people; what browsers refused
     house, seams                what there is to show, and how to reach it from this thread
+    lists, controls             pages of a list found again by address; form fields and filters
+    words, marking, sides       what was said, and which words of two answers differ
+    status                      how deployments and the mirror are, put in order
     rendering, formats, assets  templates, figures as text, files with a hash in their name
     sheets, merging             an experiment as a form holds it, and two people's edits joined
     differences                 what differs between two states of one

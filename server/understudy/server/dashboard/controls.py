@@ -15,6 +15,7 @@ from understudy.server.domain.record_queries import METADATA, AllOf, Condition, 
 LABEL_KEY: Final = "label_key"
 LABEL: Final = "label"
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w.*-]+", re.ASCII)
 _WITHOUT_ZONE: Final = re.compile(r"[0-9T:. -]+", re.ASCII)
 
 
@@ -75,7 +76,10 @@ def read_controls(condition: Condition, controls: Sequence[Control]) -> Mapping[
             control = _find(term, controls)
             if control is None:
                 return None
-            said = {control.name: _show(term)}
+            try:
+                said = {control.name: _show(term)}
+            except (ValueError, OverflowError):  # an instant beyond the calendar
+                return None
         if held.keys() & said.keys():
             return None
         held |= said
@@ -96,6 +100,8 @@ def _write(control: Control, text: str) -> str:
 
 
 def _quote(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text not in ("AND", "OR", "NOT"):
+        return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -18,6 +18,8 @@ from understudy.server.records.fold import PROMPT
 from understudy.server.records.schema import offers, ratings, records, texts
 
 MOST_LOOKED_AT: Final = 5_000  # pairs, to find one that is not rated
+# A text is of when its upstream call began, an offer of when its request came.
+_EARLIER: Final = 3_600_000_000  # microseconds
 
 _AWAY: Final = "the ratings cannot be kept"
 _UNREAD: Final = "the ratings cannot be read"
@@ -78,10 +80,11 @@ class Ratings:
             if window is None:
                 return None
             first, last = window
+            begin = first - _EARLIER
             if ticket is None:
-                return _find(connection, reviewer, silent_model, first, last)
+                return _find(connection, reviewer, silent_model, begin, last)
             middle = first + round(ticket * (last - first))
-            return _find(connection, reviewer, silent_model, first, middle) or _find(
+            return _find(connection, reviewer, silent_model, begin, middle) or _find(
                 connection, reviewer, silent_model, middle, last
             )
 

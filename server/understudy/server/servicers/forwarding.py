@@ -66,9 +66,13 @@ def add_forwarding(guard: Guard, service: ServiceDescriptor, channel: grpc.aio.C
 def _handler(path: str, method: MethodDescriptor, channel: grpc.aio.Channel) -> Any:
     # Without serialisers bytes go through as they are.
     if method.server_streaming:
-        stream: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(_stream(channel.unary_stream(path)))
+        stream: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(
+            _stream(channel.unary_stream(path))
+        )
         return stream
-    unary: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_unary(channel.unary_unary(path)))
+    unary: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+        _unary(channel.unary_unary(path))
+    )
     return unary
 
 

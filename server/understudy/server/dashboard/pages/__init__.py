@@ -12,6 +12,9 @@ from understudy.server.dashboard.pages import (
     experiments,
     logs,
     logs_export,
+    operations,
+    pairs,
+    review,
 )
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -22,9 +25,14 @@ PAGES: Final[tuple[Page, ...]] = (
     *changing.PAGES,
     *logs.PAGES,
     *logs_export.PAGES,
+    *review.PAGES,  # before those of any pair: they begin alike
+    *pairs.PAGES,
+    *operations.PAGES,
 )
 
 NAV: Final = (
     NavEntry("Experiments", "/experiments", calls.LIST_EXPERIMENTS),
     NavEntry("Logs", "/logs", calls.LIST_RECORDS),
+    NavEntry("Pairs", "/pairs", calls.LIST_PAIRS),
+    NavEntry("Deployments", "/deployments", calls.GET_STATUS),
 )

@@ -27,7 +27,8 @@ PROMPT: Final = "prompt"
 
 async def show(visit: Visit) -> Response:
     """Show a page of the list, and what it is asked by."""
-    told, status, condition = "", 200, EVERYTHING
+    told, status = "", 200
+    condition: Condition = EVERYTHING
     asked = read_asked(visit, SORTS)
     leaf: Leaf[Kept] = Leaf(())
     try:

@@ -20,8 +20,7 @@ from understudy.server.errors import RefusedError, RequestError
 from understudy.server.questions.text_absence import tell_absence
 
 MOST_ROWS: Final = 50_000
-_AT_ONCE: Final = 500
-_AT_ONCE_WITH_TEXTS: Final = 50  # of a bounded size together
+_AT_ONCE: Final = (500, 50, 4)  # rows; fewer where their texts together are too many
 _SECONDS: Final = 45.0  # less than the dashboard gives any answer
 
 _COLUMNS: Final = (
@@ -46,7 +45,7 @@ async def export(visit: Visit) -> Response:
         asked.sort.order,
         asked.sort.descending,
         None,
-        _AT_ONCE_WITH_TEXTS if visit.sees_texts else _AT_ONCE,
+        _AT_ONCE[0],
         asked.words,
         LOOKED_AT,
     )
@@ -89,7 +88,17 @@ async def _write_all(
 
 async def _find(visit: Visit, query: Query) -> Found[Kept]:
     reader = records_of(visit).reader
-    return await visit.read(lambda: reader.list_records(query, with_texts=visit.sees_texts))
+
+    def ask() -> Found[Kept]:
+        found = reader.list_records(query, with_texts=visit.sees_texts)
+        for limit in _AT_ONCE[1:]:
+            if not any(one.texts.too_many for one, _ in found.items):
+                break
+            fewer = msgspec.structs.replace(query, limit=limit)
+            found = reader.list_records(fewer, with_texts=visit.sees_texts)
+        return found
+
+    return await visit.read(ask)
 
 
 def _row(kept: Kept, *, is_reader: bool) -> _Row:
