@@ -147,7 +147,9 @@ async def running_engine(
             await _keep_pauses(mirror, records)
         await mirror.start()
         live = Live(config.snapshot)
-        clock = asyncio.get_running_loop().time
+        # The loop's own time, which it also is, stands still while the loop is busy, and with
+        # uvloop goes by milliseconds.
+        clock = time.monotonic
         gate = DeploymentGate(clock)
         completer = Completer(
             live,
