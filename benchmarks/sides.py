@@ -49,6 +49,9 @@ class Difference:
     low: float
     high: float
 
+    def __neg__(self) -> "Difference":
+        return Difference(-self.value, -self.high, -self.low)
+
     def __str__(self) -> str:
         return f"{self.value:+.2f} ({self.low:+.2f} … {self.high:+.2f})"
 

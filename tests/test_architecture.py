@@ -37,7 +37,7 @@ ROWS = (
         "dashboard",
         "logs",
     },
-    {"listening", "reloading", "statedir"},
+    {"listening", "reloading", "statedir", "collecting"},
     {"engine", "control", "dashboard_side"},
     {"serving"},
     {"app", "workers", "inprocess"},

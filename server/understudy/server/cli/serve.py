@@ -20,6 +20,7 @@ import click
 from understudy.server.app import Service, running
 from understudy.server.cli.demo_traffic import drive
 from understudy.server.cli.faults import ending_on_faults
+from understudy.server.collecting import settle
 from understudy.server.config import Config, load, parse, refusals
 from understudy.server.errors import ConfigError
 from understudy.server.logs import set_up_logging
@@ -149,6 +150,7 @@ async def _serve(
         if hung_up is not None and hung_up.is_set():
             reloads.ask()
     async with _open(config, log_level, reloads) as service:
+        settle()
         click.echo(_ready(service, config))
         driving: asyncio.Task[None] | None = None
         if traffic and isinstance(service, Service):

@@ -21,6 +21,7 @@ import grpc
 import msgspec
 from grpc_health.v1 import health
 
+from understudy.server.collecting import settle
 from understudy.server.config import Config, Report, parse
 from understudy.server.domain.experiments import Roster
 from understudy.server.engine import Engine, running_engine
@@ -137,6 +138,7 @@ class Worker:
                 for service in (EXPERIMENTS, RECORDS, OPERATIONS):
                     add_forwarding(guard, service, channel)
 
+            settle()
             service = self._service = await stack.enter_async_context(
                 serving(config, engine, self._servicer, add_others, shares_port=True)
             )
