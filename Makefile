@@ -59,6 +59,9 @@ bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
 bench-isolation: .venv/dev ## Measure what a silent model in trouble costs the primary (ARGS='--fault huge')
 	@exec $(BIN)/python -m benchmarks.isolation $(ARGS)
 
+bench-dashboard: .venv/dev ## Measure what open dashboards cost callers (ARGS='--blocks 2')
+	@exec $(BIN)/python -m benchmarks.dashboard $(ARGS)
+
 faults: .venv/dev ## Play every way in which an upstream misbehaves (ARGS='--case redirect')
 	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
 
@@ -92,4 +95,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation faults fuzz lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard faults fuzz lock
