@@ -97,15 +97,17 @@ class Line:
         return (await self.experiments.GetExperiment(request)).experiment
 
     async def hear_of_it(self) -> None:
-        """Wait until the experiment, which another host was told of, serves here too."""
+        """Wait until the experiment, which another host was told of, runs here too."""
         deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                await self.get()
-                return
-            except grpc.aio.AioRpcError:
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.02)
+        while not await self._runs():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    async def _runs(self) -> bool:
+        try:
+            return (await self.get()).state == experiment_pb2.Experiment.STATE_RUNNING
+        except grpc.aio.AioRpcError:
+            return False
 
     async def run(self, wanted: experiment_pb2.Experiment) -> experiment_pb2.Experiment:
         """Create the experiment and start it."""
