@@ -8,18 +8,21 @@ import pytest
 
 from understudy.server.config.settings import BudgetSettings, MirrorSettings
 from understudy.server.domain.deployment import Deployment
-from understudy.server.domain.mirroring import Outcome
+from understudy.server.domain.mirroring import Outcome, SilentTarget
 from understudy.server.errors import Reason
 from understudy.server.mirror import Circuit, Shed
-from understudy.server.mirror.budget import ASSUMED_COST, NANO, Budget, assume_cost
+from understudy.server.mirror.budget import NANO, Budget
+from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
+from understudy.server.mirror.reserving import reserve_copy
 from understudy.server.ports import Exchange, HttpRequest, Upstream
 
 from ..stub.dead_ends import refusing_port
 from ..stub.faultstub import FaultStub
-from .playing import Notes, answered, deployment, mirroring, offer, target
+from .playing import Notes, answered, chat, deployment, mirroring, offer, target
 
 _ORIGIN = "http://127.0.0.1:9"
+_CENT = NANO // 100
 
 
 class Clock:
@@ -120,24 +123,25 @@ def test_the_headroom_holds_no_credential() -> None:
 def test_calls_in_flight_cannot_overspend_together() -> None:
     """M-23: reserved before they are sent, given back if they never reached the model."""
     budget = Budget(usd=1.0, per=10.0)
-    granted = sum(budget.reserve("silent", ASSUMED_COST, 0.0) for _ in range(1000))
+    granted = sum(budget.reserve("silent", _CENT, 0.0) for _ in range(1000))
     assert (granted, budget.spent("silent", 0.0)) == (100, NANO)
-    assert budget.reserve("other", ASSUMED_COST, 0.0)
+    assert budget.reserve("other", _CENT, 0.0)
 
-    budget.give_back("silent", ASSUMED_COST)
+    budget.settle("silent", _CENT, 0, since=0.0)
 
-    assert budget.reserve("silent", ASSUMED_COST, 9.9)
-    assert not budget.reserve("silent", ASSUMED_COST, 9.9)
-    assert budget.reserve("silent", ASSUMED_COST, 10.0)
-    assert budget.spent("silent", 10.0) == ASSUMED_COST
+    assert budget.reserve("silent", _CENT, 9.9)
+    assert not budget.reserve("silent", _CENT, 9.9)
+    assert budget.reserve("silent", _CENT, 10.0)
+    assert budget.spent("silent", 10.0) == _CENT
 
 
 def test_a_budget_of_nothing_buys_nothing_but_simulated_calls() -> None:
     budget = Budget(usd=0.0, per=10.0)
     one = deployment(_ORIGIN)
-    assert not budget.reserve("silent", assume_cost(one), 0.0)
+    copy = Copy("pair", chat(), 100, SilentTarget("silent", one), 0.0)
+    assert not budget.reserve("silent", reserve_copy(copy, at=0, timeout=1, assumed=_CENT), 0.0)
     object.__setattr__(one, "provider", "simulated")
-    assert budget.reserve("silent", assume_cost(one), 0.0)
+    assert budget.reserve("silent", reserve_copy(copy, at=0, timeout=1, assumed=_CENT), 0.0)
 
 
 @pytest.mark.asyncio

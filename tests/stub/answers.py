@@ -216,6 +216,24 @@ def _declare_hugely(plan: Plan, _: str) -> None:
     plan.framing = Framing.LENGTH
 
 
+def _answer_uncounted(plan: Plan, _: str) -> None:
+    answer = plan.completion({"role": "assistant", "content": plan.content})
+    del answer["usage"]
+    plan.body = replies.encode(answer)
+
+
+def _remember(plan: Plan, argument: str) -> None:
+    cached = number(argument, 1)
+    usage = {
+        "prompt_tokens": cached + 1,
+        "completion_tokens": 1,
+        "total_tokens": cached + 2,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+    answer = plan.completion({"role": "assistant", "content": plan.content})
+    plan.body = replies.encode(answer | {"usage": usage})
+
+
 def _stream(plan: Plan, _: str) -> None:
     plan.events = plan.stream()
 
@@ -253,6 +271,8 @@ WORDS: dict[str, Word] = {
     "empty-content": _say_nothing,
     "length": _finish("length"),
     "content-filter": _finish("content_filter"),
+    "cached": _remember,
+    "no-usage": _answer_uncounted,
     "empty-choices": _answer_without("choices"),
     "no-message": _answer_without("message"),
     "status": _fail,

@@ -6,7 +6,8 @@ model, which answers "Hello from NAME.". Whether an answer is streamed follows t
 `stream`, as with a real model.
 
     answers     ok  echo  words-N  tool-call  null-content  empty-content  length  content-filter
-                empty-choices  no-message
+                empty-choices  no-message  no-usage
+                cached-N (a prompt of N + 1 tokens, N of them known, and one token of answer)
     refusals    status-N  error-page-N (KiB)  context-length  content-policy  insufficient-quota
                 bad-key  unknown-model  error-in-200  redirect-N  redirect-to-metadata-N
                 redirect-to-file-N  retry-after-N  set-cookie

@@ -3,8 +3,10 @@
 Whom to ask, and whom next after a failure, is `completer`'s story.
 """
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec import structs
 
@@ -15,6 +17,8 @@ from understudy.server.endings import salvage
 from understudy.server.errors import Reason, UpstreamError
 from understudy.server.events import AttemptEnded, AttemptStarted, FirstDelta
 from understudy.server.ports import Dialect, HttpRequest, Journal, Mirror, Permit, Upstream
+from understudy.server.pricing.attempts import cost_of_answer, cost_of_failure
+from understudy.server.pricing.estimating import estimate_prompt, measure_piece
 from understudy.server.providers.assembly import as_delta
 from understudy.server.providers.redaction import redacted
 
@@ -32,7 +36,10 @@ class Attempt:
 
 
 class Asker:
-    """Makes attempts, and notes each in the journal."""
+    """Makes attempts, and notes each with what it cost in the journal.
+
+    `clock` is monotonic, in seconds; `calendar` says microseconds since 1970, which prices go by.
+    """
 
     def __init__(
         self,
@@ -40,11 +47,13 @@ class Asker:
         mirror: Mirror,
         journal: Journal,
         clock: Callable[[], float],
+        calendar: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._upstream = upstream
         self._mirror = mirror
         self._journal = journal
         self._clock = clock
+        self._calendar = calendar
 
     async def ask(
         self, attempt: Attempt, request: CompletionRequest
@@ -53,7 +62,8 @@ class Asker:
         routing, http = attempt.routing, attempt.http
         stream = request.chat.stream
         pair_id, number = routing.pair_id, routing.attempts
-        started = self._clock()
+        started, at = self._clock(), self._calendar()
+        price, count_prompt = attempt.deployment.price, partial(estimate_prompt, request.chat)
         deadline, silence = _limits(attempt.deployment, request, started)
         self._journal.note(
             AttemptStarted(
@@ -69,9 +79,11 @@ class Asker:
             )
         )
         reason: Reason | None = Reason.CANCELLED
+        met = Reason.CANCELLED  # what happened, which the caller may read as something else
         retry_after: float | None = None
         status = size = 0
         completion: Completion | None = None
+        received = 0 if stream else None
         first = stream
         try:
             async with self._upstream.exchange(http, deadline, silence) as exchange:
@@ -83,6 +95,8 @@ class Asker:
                     async for chunk in exchange.chunks():
                         size += len(chunk)
                         for delta in reader.feed(chunk):
+                            if received is not None:
+                                received += measure_piece(delta)
                             if first:
                                 first = False
                                 self._journal.note(FirstDelta(pair_id, self._clock(), number))
@@ -92,22 +106,30 @@ class Asker:
                     completion = reader.finish()
                 except UpstreamError as error:
                     completion = salvage(reader, status, error)
+            took = _micros(self._clock() - started)
+            cost = cost_of_answer(completion, count_prompt, price, at, took)
+            warnings = (*http.warnings, *completion.warnings)
+            completion = structs.replace(completion, cost=cost, warnings=warnings)
             if first:  # asked for a stream, the model answered whole
                 yield as_delta(completion)
-            if http.warnings:
-                warnings = (*http.warnings, *completion.warnings)
-                completion = structs.replace(completion, warnings=warnings)
             reason = None
             yield completion
         except UpstreamError as error:
+            met = error.reason
             told = self._explain(error, attempt, request.deadline)
             reason, retry_after = told.reason, told.retry_after
             # Not `from error`: what was taken out of the one must not be read in the other.
             raise told from None
         finally:
             attempt.permit.leave(reason, retry_after)
+            ended = self._clock()
+            if completion is None:
+                took = _micros(ended - started)
+                cost = cost_of_failure(met, status, count_prompt, price, at, took, received)
+            else:
+                cost = completion.cost
             self._journal.note(
-                AttemptEnded(pair_id, self._clock(), number, reason, status, completion, size)
+                AttemptEnded(pair_id, ended, number, reason, status, completion, size, cost)
             )
 
     def _explain(self, error: UpstreamError, attempt: Attempt, deadline: float) -> UpstreamError:
@@ -149,3 +171,7 @@ def _limits(
     if deployment.timeout is None:
         return request.deadline, None
     return min(request.deadline, now + deployment.timeout), None
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)

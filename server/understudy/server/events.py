@@ -7,6 +7,7 @@ logs, records, metrics and traces, is derived from these.
 from msgspec import Struct
 
 from understudy.server.domain.completion import Completion
+from understudy.server.domain.costs import UNPRICED, Cost
 from understudy.server.domain.experiments import Assigned
 from understudy.server.domain.mirroring import Disposition, SilentEnd
 from understudy.server.domain.request import CompletionRequest
@@ -69,6 +70,7 @@ class AttemptEnded(Struct, frozen=True):
     status: int
     completion: Completion | None
     response_bytes: int = 0
+    cost: Cost = UNPRICED
 
 
 class CallEnded(Struct, frozen=True):

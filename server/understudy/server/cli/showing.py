@@ -7,7 +7,7 @@ import click
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from understudy.v1 import chat_pb2, record_pb2
+from understudy.v1 import chat_pb2, completion_pb2, record_pb2
 
 _SINCE = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)(s|m|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,10 +39,11 @@ def span(length: float) -> str:
 
 
 def cost(record: record_pb2.Record) -> str:
-    """Return what a call cost, empty if that is unknown."""
+    """Return what a call cost, marked if that is estimated, empty if it is unknown."""
     if not record.cost.HasField("nano_usd"):
         return ""
-    return f"${record.cost.nano_usd / 1e9:.6f}"
+    about = "≈" if record.cost.status == completion_pb2.Cost.STATUS_ESTIMATED else ""
+    return f"{about}${record.cost.nano_usd / 1e9:.6f}"
 
 
 def words(message: chat_pb2.ChatMessage) -> str:

@@ -6,6 +6,7 @@ Values only; `providers` reads them from a provider's bytes, `servicers` writes 
 from msgspec import Struct
 
 from understudy.server.domain.chat import Message
+from understudy.server.domain.costs import UNPRICED, Cost
 
 
 class Warning(Struct, frozen=True, gc=False):
@@ -82,7 +83,7 @@ class Completion(Struct, frozen=True):
     """A whole answer. `created` is in seconds since 1970 by the provider's clock, 0 if unsaid.
 
     `provider_cost_nano_usd` is what the provider itself says that it takes for it, in 10^-9 US
-    dollars; most say nothing.
+    dollars; most say nothing. `cost` is what it comes to, once somebody has priced it.
     """
 
     choices: tuple[Choice, ...]
@@ -94,6 +95,7 @@ class Completion(Struct, frozen=True):
     service_tier: str = ""
     warnings: tuple[Warning, ...] = ()
     provider_cost_nano_usd: int | None = None
+    cost: Cost = UNPRICED
 
 
 class Delta(Struct, frozen=True):

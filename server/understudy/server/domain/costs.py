@@ -51,6 +51,7 @@ class Cost(Struct, frozen=True, gc=False):
             raise ValueError("an amount, or nothing known")
 
 
+UNPRICED: Final = Cost(None, CostStatus.UNKNOWN, CostReason.NO_PRICE)
 NOT_CHARGED: Final = Cost(0, CostStatus.EXACT, CostReason.NOT_CHARGED)
 
 

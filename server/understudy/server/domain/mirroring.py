@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from understudy.server.domain.chat import ChatCall, JsonValue
 from understudy.server.domain.completion import Completion, Warning
+from understudy.server.domain.costs import UNPRICED, Cost
 from understudy.server.domain.deployment import Deployment
 
 
@@ -105,6 +106,7 @@ class SilentCall(Struct, frozen=True):
     response_bytes: int
     completion: Completion | None
     warnings: tuple[Warning, ...] = ()
+    cost: Cost = UNPRICED
 
 
 class SilentEnd(Struct, frozen=True):

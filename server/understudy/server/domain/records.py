@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Usage, Warning
+from understudy.server.domain.costs import CostStatus
 from understudy.server.domain.mirroring import Comparison, Outcome
 
 
@@ -74,6 +75,9 @@ class Record(Struct, frozen=True, kw_only=True):
     assignment: str = ""  # an AssignmentReason, empty if no experiment was asked
     epoch: int = 0  # of the experiment, 0 where nothing is compared
     key_hash: str = ""  # names the key that the call was assigned by
+    cost_status: CostStatus = CostStatus.UNKNOWN
+    cost_reason: str = ""  # a CostReason: why the cost is unknown or estimated, or nothing
+    price_version: str = ""  # names the price list
 
 
 class Texts(Struct, frozen=True):

@@ -43,7 +43,7 @@ class Admission:
         headroom: Headroom,
         clock: Callable[[], float],
         chance: Callable[[], float],
-        price: Callable[[Deployment], int],
+        price: Callable[[Copy], int],
     ) -> None:
         self.pauses = Pauses()
         self.is_over = False  # nothing is sent any more
@@ -81,8 +81,8 @@ class Admission:
                 return Shed.WAKING if is_waking else Shed.CIRCUIT_OPEN
             if (hold := self._find_hold(name, deployment)) is not None:
                 return hold
-            copy.cost = self._price(deployment)
-            if self.budget.reserve(name, copy.cost, now):
+            copy.reserved, copy.admitted = self._price(copy), now
+            if self.budget.reserve(name, copy.reserved, now):
                 copy.probes = breaker.begin(now)
                 self._count(copy, 1)
                 return None
@@ -93,14 +93,16 @@ class Admission:
             )
         return Shed.BUDGET
 
-    def leave(self, copy: Copy, health: Health, *, reached: bool, reason: str) -> None:
-        """Take a copy's seat back, and what is learnt of its deployment."""
+    def leave(self, copy: Copy, health: Health, *, cost: int | None, reason: str) -> None:
+        """Take a copy's seat back, what it cost, and what is learnt of its deployment.
+
+        `cost` is in 10^-9 dollars, None if nobody knows.
+        """
         now, chance = self._clock(), self._chance()
         name, deployment = copy.silent_model, copy.target.deployment
         with self._lock:
             self._count(copy, -1)
-            if not reached:
-                self.budget.give_back(name, copy.cost)
+            self.budget.settle(name, copy.reserved, cost, copy.admitted)
             breaker = self._breakers[name][deployment.id]
             left_alone = breaker.end(health, now, trial=copy.probes, chance=chance)
             circuit = breaker.circuit(now)

@@ -1,21 +1,13 @@
 """What mirroring may cost: a cap for each silent model and window of time. Pure.
 
-A call's cost is reserved before it is sent, so that calls in flight cannot overspend together,
-and given back if it never reached the model. Sums are whole 10^-9 dollars.
+The most that a call can cost is reserved before it is sent, so that calls in flight cannot
+overspend together. After the call the real cost takes the place of what was reserved; where
+nobody knows it, what was reserved counts as spent. Sums are whole 10^-9 dollars. They are kept in
+the memory of one process: each process of a service has a cap of its own, and a restart begins a
+new window.
 """
 
-from understudy.server.domain.deployment import Deployment
-
 NANO = 1_000_000_000
-
-# Until prices are known every call is taken to cost a cent: about what 1,000 tokens in and 500
-# out cost at the dearer models, so that the cap errs on the side of the purse.
-ASSUMED_COST = NANO // 100
-
-
-def assume_cost(deployment: Deployment) -> int:
-    """Return what a call is taken to cost, in 10^-9 dollars. Simulated models cost nothing."""
-    return 0 if deployment.provider == "simulated" else ASSUMED_COST
 
 
 class Budget:
@@ -29,7 +21,7 @@ class Budget:
         self._told: set[str] = set()
 
     def reserve(self, silent_model: str, cost: int, now: float) -> bool:
-        """Reserve the cost of a call, or return False if that would go beyond the cap."""
+        """Reserve what a call may cost, or return False if that would go beyond the cap."""
         spent = self.spent(silent_model, now)
         if spent + cost > self.cap and cost:
             return False
@@ -39,9 +31,14 @@ class Budget:
         self._spent[silent_model] = spent + cost
         return True
 
-    def give_back(self, silent_model: str, cost: int) -> None:
-        """Return what was reserved for a call that never reached its model."""
-        self._spent[silent_model] = max(self._spent.get(silent_model, 0) - cost, 0)
+    def settle(self, silent_model: str, reserved: int, cost: int | None, since: float) -> None:
+        """Put what a call cost in the place of what was reserved for it at the instant `since`.
+
+        None: nobody knows. A window that is over stays as it is, and the next one owes it nothing.
+        """
+        if cost is not None and since >= self._began.get(silent_model, since):
+            spent = self._spent.get(silent_model, 0) + cost - reserved
+            self._spent[silent_model] = max(spent, 0)
 
     def spent(self, silent_model: str, now: float) -> int:
         """Return what was spent in the window, reservations included."""

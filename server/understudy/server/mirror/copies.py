@@ -10,9 +10,9 @@ from understudy.server.domain.mirroring import SilentTarget
 
 @dataclass(slots=True, eq=False)
 class Copy:
-    """Compared by identity. `probes` and `cost` are set when it is admitted.
+    """Compared by identity. `probes`, `reserved` and `admitted` are set when it is admitted.
 
-    `cut` says why it was cancelled; `offered` is an instant of the mirror's clock.
+    `cut` says why it was cancelled; `offered` and `admitted` are instants of the mirror's clock.
     """
 
     pair_id: str
@@ -21,7 +21,8 @@ class Copy:
     target: SilentTarget
     offered: float
     probes: bool = False
-    cost: int = 0
+    reserved: int = 0  # 10^-9 dollars
+    admitted: float = 0.0
     cut: str = ""
 
     @property

@@ -27,11 +27,12 @@ from understudy.server.domain.mirroring import (
 from understudy.server.evaluation.comparison import compare
 from understudy.server.events import SilentEnded
 from understudy.server.mirror.admission import Admission, Standing
-from understudy.server.mirror.budget import assume_cost
+from understudy.server.mirror.budget import NANO
 from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
 from understudy.server.mirror.joiner import Joiner
 from understudy.server.mirror.ledger import Figures, Tally, sum_up
+from understudy.server.mirror.reserving import reserve_copy
 from understudy.server.mirror.shedding import Shed
 from understudy.server.mirror.stage import Shared, Stage
 from understudy.server.mirror.state import MirrorState, SilentState
@@ -67,7 +68,7 @@ class ThreadedMirror:
     """A fixed number of threads that play prompts to silent models.
 
     `upstream` opens the ways to the models; it is entered once in each thread, on the thread's own
-    event loop. `price` says what a call may cost, in 10^-9 dollars.
+    event loop. `calendar` says microseconds since 1970, which prices go by.
     """
 
     def __init__(
@@ -79,17 +80,20 @@ class ThreadedMirror:
         journal: Journal,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
-        price: Callable[[Deployment], int] = assume_cost,
+        calendar: Callable[[], int] = lambda: time.time_ns() // 1000,
         new_loop: Callable[[], asyncio.AbstractEventLoop] = new_loop,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._clock = clock
+        self._calendar = calendar
         self._headroom = Headroom(clock)
         self._admission = Admission(
-            settings, headroom=self._headroom, clock=clock, chance=chance, price=price
+            settings, headroom=self._headroom, clock=clock, chance=chance, price=self._reserve
         )
-        shared = Shared(settings, dialect, journal, self._admission, self._headroom, clock)
+        shared = Shared(
+            settings, dialect, journal, self._admission, self._headroom, clock, calendar
+        )
         self._workers = tuple(
             Worker(
                 f"mirror-{number}",
@@ -212,6 +216,15 @@ class ThreadedMirror:
             queued -= stage.left
             size -= stage.left_bytes
         return queued, size
+
+    def _reserve(self, copy: Copy) -> int:
+        settings, timeout = self._settings, copy.target.timeout
+        return reserve_copy(
+            copy,
+            at=self._calendar(),
+            timeout=settings.timeout if timeout is None else timeout,
+            assumed=round(settings.budget.assumed_usd_per_call * NANO),
+        )
 
     def _worker(self, pair_id: str) -> Worker:
         return self._workers[hash(pair_id) % len(self._workers)]

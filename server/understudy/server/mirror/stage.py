@@ -13,7 +13,7 @@ from functools import partial
 
 from understudy.server.config.settings import MirrorSettings
 from understudy.server.domain.completion import Completion
-from understudy.server.domain.mirroring import Outcome, PrimaryEnd, SilentEnd
+from understudy.server.domain.mirroring import Outcome, PrimaryEnd, SilentCall, SilentEnd
 from understudy.server.errors import Reason
 from understudy.server.events import SilentEnded
 from understudy.server.mirror.admission import Admission
@@ -44,6 +44,7 @@ class Shared:
     admission: Admission
     headroom: Headroom
     clock: Callable[[], float]
+    calendar: Callable[[], int]
 
 
 class Stage:
@@ -160,6 +161,7 @@ class Stage:
             timeout=settings.timeout if timeout is None else timeout,
             max_response_bytes=settings.max_response_bytes,
             clock=self._shared.clock,
+            calendar=self._shared.calendar,
         )
         task = self._tasks[copy] = self._loop.create_task(performance.run())
         # Not a `finally` in the task: one that is cancelled before it began never gets there.
@@ -183,7 +185,7 @@ class Stage:
     def _take_answer(self, copy: Copy, performance: Performance, answer: Completion) -> None:
         call = performance.describe("", answer)
         assert call is not None
-        self._shared.admission.leave(copy, Health.GOOD, reached=True, reason="")
+        self._shared.admission.leave(copy, Health.GOOD, cost=call.cost.nano_usd, reason="")
         del self._open[copy.pair_id, copy.silent_model]
         end = self._joiner.answer(copy.pair_id, copy.silent_model, call, self._shared.clock())
         if end is not None:
@@ -197,14 +199,17 @@ class Stage:
         if verdict.retry_after:
             self._shared.headroom.close(copy.target.deployment, verdict.retry_after)
         reason = verdict.reason
-        self._shared.admission.leave(copy, verdict.health, reached=verdict.reached, reason=reason)
-        self._fail(copy, verdict.outcome, reason, performance)
+        call = performance.describe(reason, None)
+        self._shared.admission.leave(copy, verdict.health, cost=_paid(call), reason=reason)
+        self._fail(copy, verdict.outcome, reason, call)
 
     def _take_cancellation(self, copy: Copy, performance: Performance) -> None:
+        reason = copy.cut or Reason.CANCELLED
+        call = performance.describe(reason, None)
         self._shared.admission.leave(
-            copy, Health.UNKNOWN, reached=performance.has_begun, reason=Reason.CANCELLED
+            copy, Health.UNKNOWN, cost=_paid(call), reason=Reason.CANCELLED
         )
-        self._fail(copy, Outcome.CANCELLED, copy.cut or Reason.CANCELLED, performance)
+        self._fail(copy, Outcome.CANCELLED, reason, call)
 
     def _cancel(self, copy: Copy) -> None:
         """Cancel a copy, because its primary was."""
@@ -224,11 +229,10 @@ class Stage:
         self.left_bytes += copy.size
 
     def _fail(
-        self, copy: Copy, outcome: Outcome, reason: str, performance: Performance | None = None
+        self, copy: Copy, outcome: Outcome, reason: str, call: SilentCall | None = None
     ) -> None:
         """End a copy that did not answer."""
         del self._open[copy.pair_id, copy.silent_model]
-        call = None if performance is None else performance.describe(reason, None)
         self._note(self._joiner.fail(copy.pair_id, copy.silent_model, outcome, reason, call))
 
     def _note(self, *ends: SilentEnd) -> None:
@@ -250,3 +254,8 @@ class Stage:
     def _end_if_idle(self) -> None:
         if self._stopping and not (self._waiting or self._tasks or self._joiner):
             self._over.set()
+
+
+def _paid(call: SilentCall | None) -> int | None:
+    """Return what a call without an answer cost: nothing, if it was never sent."""
+    return 0 if call is None else call.cost.nano_usd

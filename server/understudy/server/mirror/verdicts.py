@@ -17,26 +17,16 @@ _PROMPTS_OWN = frozenset(
         Reason.UPSTREAM_UNSUPPORTED,
     }
 )
-_NEVER_REACHED = frozenset(
-    {
-        Reason.UPSTREAM_CONNECT_FAILED,
-        Reason.UPSTREAM_CONNECT_TIMEOUT,
-        Reason.UPSTREAM_DNS_FAILURE,
-        Reason.UPSTREAM_ADDRESS_REFUSED,
-        Reason.UPSTREAM_TLS_UNTRUSTED,
-    }
-)
 _STARTING = 503
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a silent call ended. `reached` is whether its model may have been at work."""
+    """How a silent call ended."""
 
     outcome: Outcome
     reason: Reason
     health: Health
-    reached: bool = True
     retry_after: float | None = None  # seconds
 
 
@@ -45,7 +35,7 @@ def judge(error: BaseException) -> Verdict:
     if isinstance(error, UpstreamError):
         return _judge_upstream(error)
     if isinstance(error, UnderstudyError):  # the dialect could not write the prompt at all
-        return Verdict(Outcome.FAILED, error.reason, Health.UNKNOWN, reached=False)
+        return Verdict(Outcome.FAILED, error.reason, Health.UNKNOWN)
     return Verdict(Outcome.FAILED, Reason.INTERNAL, Health.UNKNOWN)
 
 
@@ -60,6 +50,5 @@ def _judge_upstream(error: UpstreamError) -> Verdict:
         Outcome.TIMED_OUT if reason in _SLOW else Outcome.FAILED,
         reason,
         health,
-        reached=reason not in _NEVER_REACHED,
         retry_after=error.retry_after if reason is Reason.UPSTREAM_RATE_LIMITED else None,
     )

@@ -2,6 +2,7 @@
 
     tariffs     which tariff holds at an instant
     charging    what a call cost
+    attempts    what one upstream call cost, whichever way it ended
     estimating  how many tokens there were, where nobody says
     reserving   what a call can cost at most
     ledgers     who spent how much: primary, retry, fallback, silent

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from understudy.server.domain.chat import ChatCall, Message
-from understudy.server.domain.completion import Completion, Usage
+from understudy.server.domain.completion import Completion, Delta, Usage
 
 BYTES_PER_TOKEN: Final = 4
 TOKENS_PER_MESSAGE: Final = 4  # which mark where it begins and ends, and its role
@@ -21,8 +21,13 @@ _WORDS: Final = frozenset({"text", "refusal"})
 
 def estimate_usage(call: ChatCall, answer_bytes: int) -> Usage:
     """Return about how many tokens a prompt and an answer of so many bytes have."""
-    prompt, answer = estimate_prompt(call), -(-max(answer_bytes, 0) // BYTES_PER_TOKEN)
-    return Usage(prompt, answer, prompt + answer)
+    return add_answer(estimate_prompt(call), answer_bytes)
+
+
+def add_answer(prompt_tokens: int, answer_bytes: int) -> Usage:
+    """Return about how many tokens there were in all, with an answer of so many bytes."""
+    answer = -(-max(answer_bytes, 0) // BYTES_PER_TOKEN)
+    return Usage(prompt_tokens, answer, prompt_tokens + answer)
 
 
 def estimate_prompt(call: ChatCall) -> int:
@@ -52,6 +57,14 @@ def measure_answer(completion: Completion) -> int:
     return sum(_size(choice.message) for choice in completion.choices)
 
 
+def measure_piece(delta: Delta) -> int:
+    """Return how many bytes of UTF-8 a piece of an answer has. Quick: streams have many."""
+    size = 0
+    for choice in delta.choices:
+        size += _size(choice.message)
+    return size
+
+
 def _size(message: Message) -> int:
     size = _length(message.refusal) + _length(message.reasoning_content)
     if isinstance(message.content, tuple):
@@ -65,5 +78,7 @@ def _size(message: Message) -> int:
 
 
 def _length(text: str | UnsetType | None) -> int:
+    if not isinstance(text, str):
+        return 0
     # Half of a surrogate pair, which JSON can hold, is no reason to fail here.
-    return len(text.encode(errors="replace")) if isinstance(text, str) else 0
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -37,6 +37,7 @@ class OfferRow(Struct, frozen=True, kw_only=True):
     model_group: str = ""
     comparison: Comparison | None = None
     latency_difference: int | None = None
+    cost_difference: int | None = None
     length_difference: int | None = None
 
 

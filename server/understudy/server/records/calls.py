@@ -7,6 +7,7 @@ from msgspec import structs
 
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Completion, Warning
+from understudy.server.domain.costs import UNPRICED, Cost
 from understudy.server.domain.mirroring import SilentEnd
 from understudy.server.domain.records import Record, Role, TextState
 from understudy.server.domain.request import SplitMode
@@ -43,6 +44,7 @@ class Call:
     group: str = ""
     has_ended: bool = False
     latency: int | None = None  # of the attempt that served
+    cost: int | None = None  # of the same
     under_way: dict[int, AttemptStarted] = field(default_factory=dict[int, AttemptStarted])
     first_deltas: dict[int, float] = field(default_factory=dict[int, float])
     copies: set[str] = field(default_factory=set[str])
@@ -69,6 +71,7 @@ class Asked:
     request_bytes: int
     completion: Completion | None
     response_bytes: int = 0
+    cost: Cost = UNPRICED
     warnings: tuple[Warning, ...] = ()
     fraction: float | None = None
 
@@ -129,6 +132,7 @@ def primary_attempt(call: Call, begun: AttemptStarted, event: AttemptEnded) -> A
         begun.request_bytes,
         event.completion,
         event.response_bytes,
+        event.cost,
         event.completion.warnings if event.completion else (),
     )
 
@@ -155,6 +159,7 @@ def silent_attempt(end: SilentEnd) -> Asked | None:
         sent.request_bytes,
         sent.completion,
         sent.response_bytes,
+        sent.cost,
         sent.warnings,
         end.fraction,
     )
@@ -185,7 +190,7 @@ def make_record(call: Call, asked: Asked, epoch: int, text_state: TextState) -> 
         latency=asked.latency,
         first_token=None if first is None else microseconds(first - asked.started),
         usage=answer.usage if answer else None,
-        cost=None,  # no prices are known yet
+        cost=asked.cost.nano_usd,
         finish_reason=clean(answer.choices[0].finish_reason) if answer and answer.choices else "",
         request_bytes=asked.request_bytes,
         response_bytes=asked.response_bytes,
@@ -198,6 +203,9 @@ def make_record(call: Call, asked: Asked, epoch: int, text_state: TextState) -> 
         assignment=call.assignment,
         epoch=call.epoch,
         key_hash=call.key_hash,
+        cost_status=asked.cost.status,
+        cost_reason=asked.cost.reason.value if asked.cost.reason else "",
+        price_version=clean(asked.cost.price_version),
     )
 
 
@@ -220,8 +228,12 @@ def end_offer(
     """Return an offer that began at `epoch` with its end, and how the two answers differ."""
     comparison = end.comparison
     latency: int | None = None
-    if asked is not None and not asked.reason and call.latency is not None:
-        latency = asked.latency - call.latency
+    cost: int | None = None
+    if asked is not None and not asked.reason:
+        if call.latency is not None:
+            latency = asked.latency - call.latency
+        if call.cost is not None and asked.cost.nano_usd is not None:
+            cost = asked.cost.nano_usd - call.cost
     length: int | None = None
     if comparison is not None:
         length = comparison.silent_length - comparison.primary_length
@@ -234,6 +246,7 @@ def end_offer(
         record_id=asked.id if asked else None,
         comparison=comparison,
         latency_difference=latency,
+        cost_difference=cost,
         length_difference=length,
     )
 

@@ -106,7 +106,7 @@ class Fold:
             return
         asked = primary_attempt(call, begun, event)
         if event.reason is None:
-            call.latency = asked.latency
+            call.latency, call.cost = asked.latency, asked.cost.nano_usd
         self._record(call, asked, batch)
 
     def _end(self, event: CallEnded, batch: Batch) -> None:

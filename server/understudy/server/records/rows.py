@@ -9,6 +9,7 @@ from understudy.server.domain.completion import (
     Usage,
     Warning,
 )
+from understudy.server.domain.costs import CostStatus
 from understudy.server.domain.mirroring import Comparison, Outcome
 from understudy.server.domain.records import Kept, Record, Role, SilentSide, TextState
 
@@ -58,6 +59,9 @@ def read_record(row: Row) -> Record:
         assignment=row["assignment"],
         epoch=row["epoch"],
         key_hash=row["key_hash"],
+        cost_status=CostStatus(row["cost_status"]),
+        cost_reason=row["cost_reason"],
+        price_version=row["price_version"],
     )
 
 

@@ -25,7 +25,7 @@ Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
-NEWEST = "0003"
+NEWEST = "0004"
 MIGRATIONS = Chain(
     "understudy.server.records:migrations", VERSION_TABLE, NEWEST, lock=0x756E6472_72656373
 )
@@ -73,6 +73,10 @@ records = Table(
     Column("assignment", Text, nullable=False, server_default=""),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("key_hash", Text, nullable=False, server_default=""),
+    # How far its cost can be relied on, why no further, and by which price list it is.
+    Column("cost_status", Text, nullable=False, server_default="UNKNOWN"),
+    Column("cost_reason", Text, nullable=False, server_default=""),
+    Column("price_version", Text, nullable=False, server_default=""),
     Index("records_pair", "pair_id"),
     Index("records_start", "start_time", "id"),
     Index("records_latency", "latency", "id"),

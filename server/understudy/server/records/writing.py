@@ -201,6 +201,9 @@ def _record_row(record: Record) -> Row:
         "assignment": record.assignment,
         "epoch": record.epoch,
         "key_hash": record.key_hash,
+        "cost_status": record.cost_status.value,
+        "cost_reason": record.cost_reason,
+        "price_version": record.price_version,
     }
 
 
@@ -217,5 +220,4 @@ def _offer_row(offer: OfferRow, instance_id: str) -> Row:
         "outcome": offer.outcome.value if offer.outcome else None,
         "instance_id": instance_id,
         **{name: getattr(compared, name, None) for name in _COMPARED},
-        "cost_difference": None,
     }

@@ -1,6 +1,7 @@
 """Writes domain answers as messages for the caller. No decision is made here."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import UNSET, json
 
@@ -15,7 +16,14 @@ from understudy.server.domain.completion import (
     Usage,
     Warning,
 )
+from understudy.server.domain.costs import Cost, CostStatus
 from understudy.v1 import chat_pb2, completion_pb2
+
+_STATUSES: Final = {
+    CostStatus.EXACT: completion_pb2.Cost.STATUS_EXACT,
+    CostStatus.ESTIMATED: completion_pb2.Cost.STATUS_ESTIMATED,
+    CostStatus.UNKNOWN: completion_pb2.Cost.STATUS_UNKNOWN,
+}
 
 
 def write_completion(
@@ -37,7 +45,7 @@ def write_completion(
         ],
         usage=_write_usage(completion.usage),
         routing=write_routing(routing),
-        cost=_unknown_cost(),
+        cost=write_cost(completion.cost),
         warnings=_write_warnings(completion.warnings),
         system_fingerprint=completion.system_fingerprint,
         service_tier=completion.service_tier,
@@ -67,7 +75,7 @@ def write_last_piece(
         created=completion.created,
         usage=_write_usage(completion.usage),
         routing=write_routing(routing) if routing is not None else None,
-        cost=_unknown_cost(),
+        cost=write_cost(completion.cost),
         warnings=_write_warnings(completion.warnings),
         system_fingerprint=completion.system_fingerprint,
         service_tier=completion.service_tier,
@@ -88,6 +96,11 @@ def write_routing(routing: Routing) -> completion_pb2.Routing:
         attempts=routing.attempts,
         config_revision=routing.revision,
     )
+
+
+def write_cost(cost: Cost) -> completion_pb2.Cost:
+    """Return what something cost; what is unknown has no amount."""
+    return completion_pb2.Cost(nano_usd=cost.nano_usd, status=_STATUSES[cost.status])
 
 
 def _write_piece(choice: Choice) -> completion_pb2.ChoiceDelta:
@@ -170,10 +183,6 @@ def _write_usage(usage: Usage | None) -> chat_pb2.Usage | None:
         details.accepted_prediction_tokens = answer.accepted_prediction_tokens
         details.rejected_prediction_tokens = answer.rejected_prediction_tokens
     return wire
-
-
-def _unknown_cost() -> completion_pb2.Cost:
-    return completion_pb2.Cost(status=completion_pb2.Cost.STATUS_UNKNOWN)
 
 
 def _write_warnings(warnings: Iterable[Warning]) -> list[completion_pb2.Warning]:

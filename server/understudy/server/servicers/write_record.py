@@ -7,14 +7,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from understudy.server.domain.completion import Completion, Routing
+from understudy.server.domain.costs import Cost
 from understudy.server.domain.mirroring import Comparison
-from understudy.server.domain.records import Kept, Pair, Record, Role, SilentSide, TextState
+from understudy.server.domain.records import Kept, Pair, Role, SilentSide, TextState
 from understudy.server.errors import Reason
 from understudy.server.questions.text_absence import tell_absence
 from understudy.server.servicers.statuses import STATUSES
-from understudy.server.servicers.write_answer import write_completion
+from understudy.server.servicers.write_answer import write_completion, write_cost
 from understudy.server.servicers.write_prompt import write_prompt
-from understudy.v1 import completion_pb2, record_pb2
+from understudy.v1 import record_pb2
 
 _CAPTURES: Final = MappingProxyType(
     {
@@ -56,7 +57,7 @@ def write_record(kept: Kept, *, is_reader: bool) -> record_pb2.Record:
         first_token_latency=None if record.first_token is None else _duration(record.first_token),
         latency=_duration(record.latency),
         usage=answer.usage if answer.HasField("usage") else None,
-        cost=_write_cost(record),
+        cost=write_cost(Cost(record.cost, record.cost_status)),
         finish_reason=record.finish_reason,
         request_bytes=record.request_bytes,
         response_bytes=record.response_bytes,
@@ -105,12 +106,6 @@ def _write_comparison(comparison: Comparison) -> record_pb2.Comparison:
         silent_length=comparison.silent_length,
         similarity=comparison.similarity,
     )
-
-
-def _write_cost(record: Record) -> completion_pb2.Cost:
-    if record.cost is None:
-        return completion_pb2.Cost(status=completion_pb2.Cost.STATUS_UNKNOWN)
-    return completion_pb2.Cost(nano_usd=record.cost, status=completion_pb2.Cost.STATUS_EXACT)
 
 
 def _code(reason: str) -> int:

@@ -28,7 +28,7 @@ _COLUMNS: Final = (
     "experiment", "variant", "epoch", "assignment", "overridden", "model_group", "deployment",
     "provider", "model", "served_model", "reason", "upstream_status", "finish_reason",
     "latency_us", "first_token_us", "prompt_tokens", "completion_tokens", "total_tokens",
-    "cost_nano_usd", "request_bytes", "response_bytes", "streamed", "warnings",
+    "cost_nano_usd", "cost_status", "cost_reason", "price_version", "request_bytes", "response_bytes", "streamed", "warnings",
 )  # fmt: skip
 _TEXTS: Final = ("messages", "choices", "text_absent_cause")
 _Row = dict[str, object]
@@ -116,6 +116,8 @@ def _row(kept: Kept, *, is_reader: bool) -> _Row:
         "prompt_tokens": usage and usage.prompt_tokens,
         "completion_tokens": usage and usage.completion_tokens,
         "total_tokens": usage and usage.total_tokens, "cost_nano_usd": one.cost,
+        "cost_status": one.cost_status.value, "cost_reason": one.cost_reason,
+        "price_version": one.price_version,
         "request_bytes": one.request_bytes, "response_bytes": one.response_bytes,
         "streamed": one.streamed, "warnings": list(one.warnings),
     }  # fmt: skip
