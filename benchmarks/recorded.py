@@ -11,6 +11,7 @@ import msgspec
 
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Usage
+from understudy.server.domain.costs import CostStatus
 from understudy.server.domain.figures import Step
 from understudy.server.domain.mirroring import Comparison, Outcome
 from understudy.server.domain.records import Record, Role, TextState
@@ -93,6 +94,7 @@ def _call(started: int, experiment: str, chance: random.Random) -> Record:
         first_token=latency // 5,
         usage=None if has_failed else Usage(400, 100, 500),
         cost=None if has_failed else chance.randrange(10**6),
+        cost_status=CostStatus.UNKNOWN if has_failed else CostStatus.EXACT,
         finish_reason="" if has_failed else "stop",
         request_bytes=2000,
         response_bytes=1000,

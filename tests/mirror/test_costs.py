@@ -49,14 +49,14 @@ def priced(stub: FaultStub | str, mode: str = "ok", tariff: Tariff = _PER_TOKEN)
     return structs.replace(one, deployment=replace(one.deployment, price=price(tariff)))
 
 
-def bounded(*targets: SilentTarget, **params: JsonValue) -> Offer:
+def bounded(*targets: SilentTarget) -> Offer:
     """A prompt of 100 bytes that asks for at most 100 tokens: $0.0003 at the most."""
-    return offer(*targets, prompt=chat(**{"max_tokens": 100, **params}))
+    return offer(*targets, prompt=chat(max_tokens=100))
 
 
 def copy_for(one: SilentTarget, **params: JsonValue) -> Copy:
     """A copy of 100 bytes."""
-    return Copy("pair", chat(**params), 100, one, 0.0)
+    return Copy("pair", chat("hi", stream=False, **params), 100, one, 0.0)
 
 
 def test_what_the_prompt_bounds_is_reserved() -> None:

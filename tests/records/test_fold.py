@@ -1,13 +1,22 @@
 """What late, early and missing events become; instants and fractions are those told."""
 
 import pytest
+from msgspec import structs
 
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Completion
+from understudy.server.domain.costs import (
+    NOT_CHARGED,
+    UNPRICED,
+    Cost,
+    CostReason,
+    CostStatus,
+)
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import TextState
 from understudy.server.domain.request import SplitMode, Target
-from understudy.server.events import CallEvent
+from understudy.server.errors import Reason
+from understudy.server.events import AttemptEnded, CallEnded, CallEvent, SilentEnded
 from understudy.server.records.batch import Batch
 from understudy.server.records.fold import LONGEST_TEXT, Capture, Fold
 
@@ -37,6 +46,68 @@ def test_an_end_finds_what_to_compare_with_whenever_it_comes(place: int) -> None
 
     assert (offer.outcome, offer.latency_difference) == (Outcome.PAIRED, 1_500_000)
     assert (offer.caller, offer.model_group) == ("alice", "gpt-3.5-turbo")
+
+
+SEVEN = Cost(7, CostStatus.EXACT, None, "list-1")
+NINE = Cost(9, CostStatus.ESTIMATED, CostReason.NO_USAGE, "list-2")
+
+
+def priced(event: CallEvent, cost: Cost) -> CallEvent:
+    """Return the event with what its call cost."""
+    if isinstance(event, AttemptEnded):
+        return structs.replace(event, cost=cost)
+    if isinstance(event, SilentEnded) and event.end.call is not None:
+        call = structs.replace(event.end.call, cost=cost)
+        return structs.replace(event, end=structs.replace(event.end, call=call))
+    return event
+
+
+def test_a_record_says_what_its_call_cost_and_how_that_is_known() -> None:
+    events = [priced(one, SEVEN) for one in answered("p", offered=("gpt-4",))]
+    batch = fold(*events, priced(silent_end("p"), NINE))
+
+    first, second = batch.records.values()
+    assert (first.cost, first.cost_status) == (7, CostStatus.EXACT)
+    assert (first.cost_reason, first.price_version) == ("", "list-1")
+    assert (second.cost, second.cost_status) == (9, CostStatus.ESTIMATED)
+    assert (second.cost_reason, second.price_version) == ("NO_USAGE", "list-2")
+
+
+@pytest.mark.parametrize(
+    ("primary", "silent", "outcome", "difference"),
+    [
+        (SEVEN, NINE, Outcome.PAIRED, 2),
+        (NINE, SEVEN, Outcome.PAIRED, -2),
+        (SEVEN, UNPRICED, Outcome.PAIRED, None),
+        (UNPRICED, NINE, Outcome.PAIRED, None),
+        (SEVEN, NOT_CHARGED, Outcome.FAILED, None),
+    ],
+)
+def test_costs_differ_where_both_are_known_and_both_answered(
+    primary: Cost, silent: Cost, outcome: Outcome, difference: int | None
+) -> None:
+    events = [priced(one, primary) for one in answered("p", offered=("gpt-4",))]
+    batch = fold(*events, priced(silent_end("p", outcome=outcome), silent))
+
+    (offer,) = batch.offers.values()
+    assert offer.cost_difference == difference
+
+
+def test_what_serves_is_compared_and_not_what_failed_before() -> None:
+    begin, *_ = answered("p", start=0.0)
+    failed = attempt("p", 1, 0.0, 1.0, reason=Reason.UPSTREAM_OVERLOADED, status=503)
+    served = attempt("p", 2, 1.0, 2.0)
+    batch = fold(
+        begin,
+        *(priced(one, NOT_CHARGED) for one in failed),
+        *(priced(one, SEVEN) for one in served),
+        CallEnded("p", 2.0, None, 2),
+        priced(silent_end("p", start=0.0), NINE),
+    )
+
+    assert [one.cost for one in batch.records.values()] == [0, 7, 9]
+    (offer,) = batch.offers.values()
+    assert offer.cost_difference == 2
 
 
 def test_an_end_of_a_call_that_nobody_remembers_is_kept() -> None:

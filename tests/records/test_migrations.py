@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from understudy.server.database.migrating import migrate
+from understudy.server.domain.costs import CostStatus
 from understudy.server.domain.figures import Scope
 from understudy.server.domain.ratings import Rating, Side, Verdict
 from understudy.server.domain.record_queries import Query
@@ -124,6 +125,7 @@ def test_a_store_of_an_earlier_version_keeps_what_is_in_it(store: Store) -> None
 
     assert {one.record.pair_id for one, _ in listed} > set(pair_ids)
     assert len(pairs) == 21
+    assert {one.record.cost_status for one, _ in listed} == {CostStatus.UNKNOWN}
     assert counted.calls == 1  # figures begin with the tables that hold them
 
 

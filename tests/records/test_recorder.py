@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from understudy.server.domain.completion import Completion, Usage
+from understudy.server.domain.costs import Cost, CostReason, CostStatus
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.record_queries import Query
 from understudy.server.domain.records import Role, TextState
@@ -36,6 +37,23 @@ def test_an_answered_call_is_a_record(store: Store) -> None:
     assert record.cost is None
     assert record.text_state is TextState.NOT_CAPTURED
     assert kept.texts.messages is None
+
+
+def test_what_a_call_cost_is_read_as_it_was_written(store: Store) -> None:
+    pair_id = new_pair_id()
+    cost = Cost(1_234, CostStatus.ESTIMATED, CostReason.TIMED, "list-1")
+    with store.open() as records:
+        for event in answered(pair_id):
+            if isinstance(event, AttemptEnded):
+                event = structs.replace(event, cost=cost)
+            records.recorder.note(event)
+        eventually_sync(lambda: records.recorder.figures.written)
+        pair = records.reader.get_pair(pair_id, with_texts=False)
+
+    assert pair is not None
+    record = pair.primary[0].record
+    assert (record.cost, record.cost_status) == (1_234, CostStatus.ESTIMATED)
+    assert (record.cost_reason, record.price_version) == ("TIMED", "list-1")
 
 
 def test_a_pair_has_both_sides_and_their_difference(store: Store) -> None:

@@ -20,7 +20,7 @@ Cost = completion_pb2.Cost
 Record = record_pb2.Record
 
 # $1 and $2 for a million tokens: "hi" is one, and "Hello from MODE." is three.
-PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+PRICES: dict[str, Any] = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 HELLO = 1_000 + 3 * 2_000
 
 
@@ -94,7 +94,7 @@ async def test_a_refused_attempt_is_not_charged_and_the_answer_says_its_own_cost
     tmp_path: Path,
 ) -> None:
     """The second one costs twice as much; the caller pays for no more than what served."""
-    dear = {name: 2 * rate for name, rate in PRICES.items()}
+    dear: dict[str, Any] = {name: 2 * rate for name, rate in PRICES.items()}
     async with (
         FaultStub() as stub,
         shop(
@@ -135,7 +135,7 @@ async def test_an_attempt_that_was_cut_is_unknown_and_its_fallback_is_charged(
 
 @pytest.mark.asyncio
 async def test_cached_tokens_cost_what_cached_tokens_cost(tmp_path: Path) -> None:
-    cheap = {"cache_read_input_token_cost": 1e-7}
+    cheap: dict[str, Any] = {"cache_read_input_token_cost": 1e-7}
     async with (
         FaultStub() as stub,
         shop(tmp_path, deployment(stub, "model", "cached-9", **PRICES, **cheap)) as it,
@@ -225,7 +225,7 @@ async def test_a_silent_call_has_a_cost_of_its_own_and_pairs_are_told_apart_by_i
     tmp_path: Path,
 ) -> None:
     """The caller's answer says nothing of it."""
-    triple = {name: 3 * rate for name, rate in PRICES.items()}
+    triple: dict[str, Any] = {name: 3 * rate for name, rate in PRICES.items()}
     async with (
         FaultStub() as stub,
         shop(

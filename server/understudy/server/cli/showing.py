@@ -43,7 +43,8 @@ def cost(record: record_pb2.Record) -> str:
     if not record.cost.HasField("nano_usd"):
         return ""
     about = "≈" if record.cost.status == completion_pb2.Cost.STATUS_ESTIMATED else ""
-    return f"{about}${record.cost.nano_usd / 1e9:.6f}"
+    # To the millionth of a dollar, and further only for what is less than that.
+    return f"{about}${record.cost.nano_usd / 1e9:.9f}".removesuffix("000")
 
 
 def words(message: chat_pb2.ChatMessage) -> str:

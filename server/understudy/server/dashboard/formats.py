@@ -42,7 +42,7 @@ def money(nano_usd: float | None) -> str:
     if nano_usd is None:
         return UNKNOWN
     usd = nano_usd / 1e9
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.6f}".rstrip("0")
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.9f}".rstrip("0")
 
 
 def moment(microseconds: int | None) -> str:
