@@ -107,6 +107,14 @@ def has_grown(stub: FaultStub, beyond: int) -> bool:
     return stub.count > beyond
 
 
+def has_open(folder: Path) -> bool:
+    """Whether an offer to the model that hangs is written and has not ended."""
+    try:
+        return stored(folder).get("hang-headers", Counter())["None"] > 0
+    except sqlite3.OperationalError:
+        return False  # the tables are being made
+
+
 async def kill_often(folder: Path, times: int) -> None:
     """Kill the service in the middle of things, again and again, over one store."""
     async with FaultStub() as stub:
@@ -115,6 +123,7 @@ async def kill_often(folder: Path, times: int) -> None:
             with serving(config, folder) as server:
                 asking = asyncio.create_task(ask(server, 100_000, timeout=2))
                 await eventually(partial(has_grown, stub, stub.count + 700), within=30)
+                await eventually(partial(has_open, folder), within=30)
                 server.process.send_signal(signal.SIGKILL)
                 await asking
         with serving(config, folder) as server:
