@@ -5,10 +5,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-SHOTS = Path(os.environ.get("UNDERSTUDY_SHOTS", "/tmp/shots"))
+SHOTS = Path(os.environ.get("UNDERSTUDY_SHOTS") or Path(gettempdir()) / "understudy-shots")
 
 _COUNT_VIOLATIONS = """
 window.violations = [];

@@ -129,6 +129,7 @@ class House:
 
     def play_patiently(self) -> tuple[dict[str, int], dict[str, int]]:
         """Say what is held while a call waits for its upstream, and once it was cancelled."""
+        self._close_connections()  # one that is kept would serve, and none would be new
         call = self._completions.CreateCompletion.future(prompt(PATIENT, SPOKEN), timeout=30)
         try:
             eventually_sync(lambda: self._yard.left_open() == 1)
@@ -204,6 +205,9 @@ class House:
             for group in (WELL, WELL_MIRRORED):
                 self._ask_at_once(group, stream, 64)
         eventually_sync(lambda: not self._status().mirror.in_flight, within=5)
+        self._close_connections()
+
+    def _close_connections(self) -> None:
         self._yard.forget()
         eventually_sync(lambda: self._look().connections == 0, within=5)
 

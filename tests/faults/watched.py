@@ -31,6 +31,7 @@ def _resolve_or_hang(host: Any, *others: Any, **options: Any) -> Any:
 
 def count() -> dict[str, object]:
     """Return what the process holds: unfinished tasks by name, and connections to providers."""
+    gc.unfreeze()  # the collector does not tell of what was frozen once the service served
     gc.collect()
     tasks: Counter[str] = Counter()
     connections = 0

@@ -117,8 +117,10 @@ def test_weights_that_sum_to_nothing_are_refused() -> None:
 
 
 def test_a_misspelt_name_in_a_split_fails_each_call() -> None:
-    with pytest.raises(RequestError, match="gtp-4"):
+    with pytest.raises(RequestError, match="gtp-4") as caught:
         draw_group(LIVE, {"gtp-4": 0.0001, "llama-2": 1.0}, 0.999)
+
+    assert caught.value.field == "models['gtp-4']"
 
 
 @pytest.mark.parametrize(

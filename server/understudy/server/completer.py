@@ -95,7 +95,9 @@ class Completer:
         Close it when leaving early; that closes the connection to the model. Raises
         UnderstudyError with what is known of the call in its metadata.
         """
-        refusal = await self._register(request)
+        refusal: UnderstudyError | None = None
+        if request.target.mode is SplitMode.REGISTER:
+            refusal = await self._register(request)
         snapshot = self._live.current
         pair_id = self._new_id()
         self._journal.note(CallStarted(pair_id, self._clock(), request, snapshot.revision))
@@ -208,11 +210,7 @@ class Completer:
     async def _register(self, request: CompletionRequest) -> UnderstudyError | None:
         """Register the experiment that a first call brings along; return what stood against it."""
         target = request.target
-        if (
-            self._registrar is None
-            or target.mode is not SplitMode.REGISTER
-            or target.experiment in self._live.current.experiments
-        ):
+        if self._registrar is None or target.experiment in self._live.current.experiments:
             return None
         try:
             await self._registrar.register(

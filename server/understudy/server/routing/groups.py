@@ -29,20 +29,20 @@ def build_group(name: str, deployments: Iterable[Deployment]) -> ModelGroup:
     return ModelGroup(name, tuple(tiers))
 
 
-def find_group(snapshot: Snapshot, name: str) -> ModelGroup:
+def find_group(snapshot: Snapshot, name: str, field: str = "model") -> ModelGroup:
     """Return the group that goes by this name or alias, or that its URL means.
 
-    Raises RequestError with MODEL_NOT_FOUND and the nearest name there is, or for what is no name;
-    AccessError for a URL that callers may not name.
+    Raises RequestError with MODEL_NOT_FOUND and the nearest name there is, or for what is no name,
+    told of `field`; AccessError for a URL that callers may not name.
     """
     group = snapshot.groups.get(name) or snapshot.groups.get(snapshot.aliases.get(name, ""))
     if group is not None:
         return group
     if not name.isprintable():
-        raise RequestError("the name of a model holds a control character", field="model")
+        raise RequestError("the name of a model holds a control character", field=field)
     if len(name) > LONGEST_NAME:
         raise RequestError(
-            f"the name of a model has at most {LONGEST_NAME} characters", field="model"
+            f"the name of a model has at most {LONGEST_NAME} characters", field=field
         )
     if "://" in name and snapshot.named is not None:
         return snapshot.named(name)
@@ -52,7 +52,7 @@ def find_group(snapshot: Snapshot, name: str) -> ModelGroup:
     hint = f"did you mean {near[0]!r}?" if near else "ListModels names those there are"
     raise RequestError(
         f"no model group is named {shown!r}; {hint}",
-        field="model",
+        field=field,
         reason=Reason.MODEL_NOT_FOUND,
         metadata={"model": shown},
     )
@@ -69,12 +69,16 @@ def draw_group(snapshot: Snapshot, models: Mapping[str, float], ticket: float) -
         if not (isfinite(models[name]) and models[name] >= 0):
             raise RequestError(
                 f"the weight of {name!r} is {models[name]}; it must be finite and not negative",
-                field=f"models[{name!r}]",
+                field=_entry(name),
             )
-    groups = [find_group(snapshot, name) for name in names]
+    groups = [find_group(snapshot, name, _entry(name)) for name in names]
     largest = max(models.values(), default=0.0)
     if largest <= 0:
         raise RequestError("the weights sum to 0, so nothing can be drawn", field="models")
     index = pick([models[name] / largest for name in names], ticket)
     assert index is not None  # some weight is above 0
     return groups[index]
+
+
+def _entry(name: str) -> str:
+    return f"models[{name[:_LONGEST_SHOWN]!r}]"
