@@ -4,7 +4,7 @@ A stream is whole when `message_stop` was said, or when the message has said why
 and blocks of a kind that is not known are passed over, as Anthropic asks of its readers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from msgspec.json import Decoder
 
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Completion, Delta, Warning
-from understudy.server.errors import UpstreamError
 from understudy.server.ports import Reader
 from understudy.server.providers.anthropic_blocks import Blocks
 from understudy.server.providers.anthropic_replies import (
@@ -27,16 +26,14 @@ from understudy.server.providers.anthropic_replies import (
     read_finish_reason,
     read_message,
 )
-from understudy.server.providers.assembly import Assembly
 from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed, said
 from understudy.server.providers.failures import classify_reported
+from understudy.server.providers.framed import NEITHER, PieceReader, WholeReader, recognise
 from understudy.server.providers.recognising import RecognisingReader
 from understudy.server.providers.reply_ends import empty, truncated
 from understudy.server.providers.sse import EventStream
 
 T = TypeVar("T")
-
-_NEITHER = "it is neither JSON nor an event stream"
 
 
 class AnthropicReader(RecognisingReader):
@@ -47,27 +44,11 @@ class AnthropicReader(RecognisingReader):
 
 
 def _recognise(stream: bool, first: int) -> Reader:
-    if first == ord("{"):
-        return _WholeReader()
-    if first in b":deir":  # a comment, or data, event, id, retry
-        return _EventReader(stream)
-    raise malformed("it is HTML" if first == ord("<") else _NEITHER)
+    return recognise(first, _WholeReader, partial(_EventReader, stream))
 
 
-class _WholeReader:
-    """Reads an answer that comes as one JSON object."""
-
-    done = False  # only its end says that it is over
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        self._body += data
-        return ()
-
-    def finish(self) -> Completion:
-        body = bytes(self._body)
+class _WholeReader(WholeReader):
+    def _read(self, body: bytes) -> Completion:
         reply, mended = decode(MESSAGES, body)
         if reply.type == "error" or said(reply.error):
             raise classify_reported(body)
@@ -85,58 +66,30 @@ class _WholeReader:
         )
 
 
-class _EventReader:
-    """Reads an answer that comes as events. Deltas are returned only if a stream was asked for."""
-
+class _EventReader(PieceReader):
     def __init__(self, stream: bool) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._events = EventStream()
-        self._assembly = Assembly()
         self._blocks = Blocks()
         self._counts = Counts()
         self._head = Delta(())
         self._warnings: tuple[Warning, ...] = ()
-        self._delivered = 0
-        self.done = False
-        self._failure: UpstreamError | None = None
 
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        if self._failure is not None:
-            raise self._failure
-        if self.done:
-            return ()
-        deltas: list[Delta] = []
-        try:
-            for name, event in self._events.feed(data):
-                piece = self._read(name, event)
-                if piece is not None and (delta := self._add(piece)) is not None:
-                    deltas.append(delta)
-                if self.done:
-                    break
-        except UpstreamError as error:
-            error.delivered = self._delivered
-            # What came before the failure is delivered first, wherever the packets were cut.
-            self._failure = error
-            if not deltas:
-                raise
-        return deltas
+    @property
+    def _told(self) -> tuple[Warning, ...]:
+        return self._warnings
 
-    def finish(self) -> Completion:
-        if self._failure is not None:
-            raise self._failure
+    def _pieces(self, data: bytes) -> Iterator[Delta]:
+        for name, event in self._events.feed(data):
+            piece = self._read(name, event)
+            if piece is not None:
+                yield piece
+            if self.done:
+                return
+
+    def _end(self) -> None:
         if not (self.done or self._assembly.is_finished or self._has_cut_off_stop()):
-            raise truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
-        completion = self._assembly.complete(self._warnings)
-        if not completion.choices:
-            raise empty()
-        return completion
-
-    def _add(self, piece: Delta) -> Delta | None:
-        delta = self._assembly.add(piece)
-        if delta is None or not self._stream:
-            return None
-        self._delivered += 1
-        return delta
+            raise truncated(self._delivered) if self._events.is_one else malformed(NEITHER)
 
     def _read(self, name: bytes, data: bytes) -> Delta | None:
         """Return what an event adds, None if nothing."""

@@ -4,17 +4,17 @@ A whole answer is a stream of one line, so that one reader serves both, whicheve
 An answer is whole when a line has said `done`; a line with an `error` breaks it off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from understudy.server.domain.chat import Message
-from understudy.server.domain.completion import Choice, Completion, Delta, Warning
+from understudy.server.domain.completion import Choice, Delta, Warning
 from understudy.server.errors import Reason, UpstreamError
 from understudy.server.ports import Reader
-from understudy.server.providers.assembly import Assembly
-from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed
+from understudy.server.providers.decoding import REPLACED_CHARS, decode
 from understudy.server.providers.failures import classify_reported
 from understudy.server.providers.faults import MAX_BODY_BYTES
+from understudy.server.providers.framed import PieceReader, recognise
 from understudy.server.providers.ndjson import MAX_LINE_BYTES, LineStream
 from understudy.server.providers.ollama_replies import (
     REPLIES,
@@ -38,57 +38,33 @@ class OllamaReader(RecognisingReader):
 
 
 def _recognise(stream: bool, first: int) -> Reader:
-    if first == ord("{"):
-        return _LineReader(stream)
-    raise malformed("it is HTML" if first == ord("<") else "it is no JSON object")
+    return recognise(first, partial(_LineReader, stream), otherwise="it is no JSON object")
 
 
-class _LineReader:
-    """Reads an answer line by line. Deltas are returned only if a stream was asked for."""
+class _LineReader(PieceReader):
+    """Reads an answer line by line; a whole one is one line."""
 
     def __init__(self, stream: bool) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._lines = LineStream(MAX_LINE_BYTES if stream else MAX_REPLY_BYTES)
-        self._assembly = Assembly()
         self._warnings: tuple[Warning, ...] = ()
         self._created = 0
         self._calls = 0
         self._spoken = False
-        self._delivered = 0
-        self._failure: UpstreamError | None = None
-        self.done = False
 
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        if self._failure is not None:
-            raise self._failure
-        if self.done:
-            return ()
-        deltas: list[Delta] = []
-        try:
-            for line in self._lines.feed(data):
-                delta = self._assembly.add(self._read(line))
-                if delta is not None and self._stream:
-                    self._delivered += 1
-                    deltas.append(delta)
-                if self.done:
-                    break
-        except UpstreamError as error:
-            error.delivered = self._delivered
-            # What came before the failure is delivered first, wherever the packets were cut.
-            self._failure = error
-            if not deltas:
-                raise
-        return deltas
+    @property
+    def _told(self) -> tuple[Warning, ...]:
+        return self._warnings
 
-    def finish(self) -> Completion:
-        if self._failure is not None:
-            raise self._failure
+    def _pieces(self, data: bytes) -> Iterator[Delta]:
+        for line in self._lines.feed(data):
+            yield self._read(line)
+            if self.done:
+                return
+
+    def _end(self) -> None:
         if not self.done:
             self._take_last(self._lines.finish())
-        completion = self._assembly.complete(self._warnings)
-        if not completion.choices:
-            raise empty()
-        return completion
 
     def _take_last(self, line: bytes) -> None:
         """Take the line that the end of the reply ended, as the one of a whole answer does.

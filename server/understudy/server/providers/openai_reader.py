@@ -5,16 +5,15 @@ stream some answer whole, and the other way round. A stream is whole when `[DONE
 when every choice has said why it ended, for some servers forget the former.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from understudy.server.domain.completion import Completion, Delta, Warning
-from understudy.server.errors import UpstreamError
 from understudy.server.ports import Reader
-from understudy.server.providers.assembly import Assembly
 from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed, said
 from understudy.server.providers.failures import classify_reported
 from understudy.server.providers.faults import MAX_BODY_BYTES
+from understudy.server.providers.framed import NEITHER, PieceReader, WholeReader, recognise
 from understudy.server.providers.openai_figures import read_cost, read_created, read_usage
 from understudy.server.providers.openai_replies import (
     REPLIES,
@@ -31,7 +30,6 @@ from understudy.server.providers.reply_ends import empty, truncated
 from understudy.server.providers.sse import EventStream
 
 _DONE = b"[DONE]"
-_NEITHER = "it is neither JSON nor an event stream"
 _MOST_WARNINGS = 8
 _LONGEST_KIND = 40
 
@@ -44,27 +42,11 @@ class OpenAiReader(RecognisingReader):
 
 
 def _recognise(stream: bool, first: int) -> Reader:
-    if first == ord("{"):
-        return _WholeReader()
-    if first in b":deir":  # a comment, or data, event, id, retry
-        return _EventReader(stream)
-    raise malformed("it is HTML" if first == ord("<") else _NEITHER)
+    return recognise(first, _WholeReader, partial(_EventReader, stream))
 
 
-class _WholeReader:
-    """Reads an answer that comes as one JSON object."""
-
-    done = False  # only its end says that it is over
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        self._body += data
-        return ()
-
-    def finish(self) -> Completion:
-        body = bytes(self._body)
+class _WholeReader(WholeReader):
+    def _read(self, body: bytes) -> Completion:
         reply, mended = decode(REPLIES, body)
         if (fault := _fault(reply, body)) is not None:
             raise classify_reported(fault)
@@ -90,51 +72,27 @@ class _WholeReader:
         )
 
 
-class _EventReader:
-    """Reads an answer that comes as events. Deltas are returned only if a stream was asked for."""
-
+class _EventReader(PieceReader):
     def __init__(self, stream: bool) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._events = EventStream()
-        self._assembly = Assembly()
         self._warnings = _Warnings()
-        self._delivered = 0
-        self.done = False
-        self._failure: UpstreamError | None = None
 
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        if self._failure is not None:
-            raise self._failure
-        if self.done:
-            return ()
-        deltas: list[Delta] = []
-        try:
-            for name, event in self._events.feed(data):
-                if event.strip() == _DONE:
-                    self.done = True
-                    break
-                delta = self._assembly.add(self._read(name, event))
-                if delta is not None and self._stream:
-                    self._delivered += 1
-                    deltas.append(delta)
-        except UpstreamError as error:
-            error.delivered = self._delivered
-            # What came before the failure is delivered first, wherever the packets were cut.
-            self._failure = error
-            if not deltas:
-                raise
-        return deltas
+    @property
+    def _told(self) -> tuple[Warning, ...]:
+        return self._warnings.told
 
-    def finish(self) -> Completion:
-        if self._failure is not None:
-            raise self._failure
+    def _pieces(self, data: bytes) -> Iterator[Delta]:
+        for name, event in self._events.feed(data):
+            if event.strip() == _DONE:
+                self.done = True
+                return
+            yield self._read(name, event)
+
+    def _end(self) -> None:
         cut = not (self.done or self._assembly.is_finished)
         if cut and self._events.finish().strip() != _DONE:
-            raise truncated(self._delivered) if self._events.is_one else malformed(_NEITHER)
-        completion = self._assembly.complete(self._warnings.told)
-        if not completion.choices:
-            raise empty()
-        return completion
+            raise truncated(self._delivered) if self._events.is_one else malformed(NEITHER)
 
     def _read(self, name: bytes, event: bytes) -> Delta:
         if name == b"error" or (event.startswith(b"[") and b'"error"' in event):  # Gemini's list

@@ -6,18 +6,19 @@ traceback, and nothing else of it is passed on.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from understudy.server.domain.chat import Message
-from understudy.server.domain.completion import Choice, Completion, Delta
+from understudy.server.domain.completion import Choice, Completion
 from understudy.server.errors import UpstreamError
 from understudy.server.ports import Reader
-from understudy.server.providers.decoding import REPLACED_CHARS, decode, malformed
+from understudy.server.providers.decoding import REPLACED_CHARS, decode
 from understudy.server.providers.failures import classify_reported
+from understudy.server.providers.framed import WholeReader, recognise
 from understudy.server.providers.recognising import RecognisingReader
 from understudy.server.providers.reply_ends import empty
 
@@ -39,25 +40,12 @@ class PetalsReader(RecognisingReader):
 
 
 def _recognise(first: int) -> Reader:
-    if first == ord("{"):
-        return _WholeReader()
-    raise malformed("it is HTML" if first == ord("<") else "it is not JSON")
+    return recognise(first, _WholeReader, otherwise="it is not JSON")
 
 
-class _WholeReader:
-    """Reads the one object that a reply is."""
-
-    done = False  # only its end says that it is over
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Delta]:
-        self._body += data
-        return ()
-
-    def finish(self) -> Completion:
-        reply, mended = decode(_REPLIES, bytes(self._body))
+class _WholeReader(WholeReader):
+    def _read(self, body: bytes) -> Completion:
+        reply, mended = decode(_REPLIES, body)
         if not reply.ok or reply.traceback:
             raise _classify(reply.traceback or "")
         if reply.outputs is None:
