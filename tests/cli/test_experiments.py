@@ -2,11 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -26,13 +22,6 @@ COMMANDS = (
     "apply", "audit", "conclude", "create", "delete", "list", "pause", "resume", "rollback",
     "set-weights", "show", "start", "watch",
 )  # fmt: skip
-# A shell that starts something in the background has it ignore Ctrl-C.
-WATCH = """
-import runpy, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.argv = ["understudy", "experiments", "watch"]
-runpy.run_module("understudy.server", run_name="__main__")
-"""
 PROMPTS = """\
 experiment: {name}
 title: Prompts
@@ -265,29 +254,6 @@ def test_without_the_key_nothing_is_changed(tmp_path: Path) -> None:
             assert done.exit_code == 1
             (line,) = done.stderr.splitlines()
             assert line.startswith(f"understudy: {reason}")
-
-
-def test_a_watch_tells_changes_and_ends_with_ctrl_c(stage: Demo) -> None:
-    run(stage, "create", "watched", "gpt-4=1", "llama-2=1")
-    child = subprocess.Popen(
-        [sys.executable, "-c", WATCH],
-        env={**os.environ, "UNDERSTUDY_TARGET": stage.target, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    while "watched  draft" not in child.stdout.readline():
-        pass
-    run(stage, "start", "watched")
-    while not re.match(
-        r" +\d+  watched  running  gpt-4 50 % · llama-2 50 %", child.stdout.readline()
-    ):
-        pass
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=20)
-
-    assert (child.returncode, errors) == (0, "")
 
 
 def test_a_watch_is_read_by_programs_too(stage: Demo) -> None:

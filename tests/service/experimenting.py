@@ -4,12 +4,14 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+import grpc
+import pytest
 from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -20,11 +22,19 @@ from understudy.v1 import experiment_pb2_grpc
 
 from ..stub.faultstub import FaultStub
 from ..stub.seen import Seen
+from .asking import Told, told
 from .configs import deployment, write
 from .running import Local, local
 
 HI: list[MessageInput] = [{"role": "user", "content": "hi"}]
 State = pb.Experiment
+
+
+async def refusal(call: Awaitable[object]) -> Told:
+    """Return what a call that must fail tells."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return told(caught.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
-"""Changes over the wire: what is answered, and what each refusal says and carries."""
+"""Changes over the wire: what is answered."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import grpc
@@ -13,19 +12,11 @@ from understudy.v1 import completion_pb2
 from understudy.v1 import experiment_pb2 as pb
 
 from ..stub.faultstub import FaultStub
-from .asking import Told, prompt, told
-from .configs import deployment, write
-from .experimenting import Stage, State, draft, models, staged, weighed
+from .asking import prompt, told
+from .experimenting import State, draft, models, refusal, staged, weighed
 
 C = grpc.StatusCode
 Split = completion_pb2.CreateCompletionRequest
-
-
-async def refusal(call: Awaitable[object]) -> Told:
-    """Return what a call that must fail tells."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return told(caught.value)
 
 
 @pytest.mark.asyncio
@@ -204,140 +195,6 @@ async def test_a_rolled_back_experiment_is_mended_and_started_again(tmp_path: Pa
         assert len(await stage.ask(100, experiment="x")) == 2
 
 
-Try = Callable[[Stage, pb.Experiment], Awaitable[object]]
-
-REFUSED: dict[str, tuple[Try, grpc.StatusCode, str, dict[str, str]]] = {
-    "an id that is taken": (
-        lambda stage, _: stage.create("x"),
-        C.ALREADY_EXISTS,
-        "EXPERIMENT_EXISTS",
-        {"experiment": "x"},
-    ),
-    "an id that is none": (
-        lambda stage, _: stage.create("no id"),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "experiment_id"},
-    ),
-    "a group that is none": (
-        lambda stage, _: stage.create("y", model_group="nobody"),
-        C.NOT_FOUND,
-        "MODEL_NOT_FOUND",
-        {"model": "nobody", "field": "experiment.model_group"},
-    ),
-    "weights that are no whole": (
-        lambda stage, one: stage.update(weighed(one, gpt_4=1, llama_2=2), "variants"),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "experiment.variants"},
-    ),
-    "a name that is none": (
-        lambda stage, _: stage.experiments.GetExperiment(pb.GetExperimentRequest(name="x")),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "name"},
-    ),
-    "one that is not there": (
-        lambda stage, _: stage.rollback("y"),
-        C.NOT_FOUND,
-        "EXPERIMENT_NOT_FOUND",
-        {"experiment": "y"},
-    ),
-    "a second start": (
-        lambda stage, one: stage.start(one),
-        C.FAILED_PRECONDITION,
-        "ILLEGAL_TRANSITION",
-        {"experiment": "x", "state": "RUNNING"},
-    ),
-    "a resume of what runs": (
-        lambda stage, one: stage.experiments.ResumeExperiment(
-            pb.ResumeExperimentRequest(name=one.name, etag=one.etag)
-        ),
-        C.FAILED_PRECONDITION,
-        "ILLEGAL_TRANSITION",
-        {"experiment": "x", "state": "RUNNING"},
-    ),
-    "a deletion of what runs": (
-        lambda stage, one: stage.experiments.DeleteExperiment(
-            pb.DeleteExperimentRequest(name=one.name, etag=one.etag)
-        ),
-        C.FAILED_PRECONDITION,
-        "ILLEGAL_TRANSITION",
-        {"experiment": "x", "state": "RUNNING"},
-    ),
-    "a stale etag": (
-        lambda stage, one: stage.experiments.PauseExperiment(
-            pb.PauseExperimentRequest(name=one.name, etag='"1"')
-        ),
-        C.ABORTED,
-        "ETAG_MISMATCH",
-        {"experiment": "x", "currentEtag": '"3"'},
-    ),
-    "a winner that is none": (
-        lambda stage, one: stage.experiments.ConcludeExperiment(
-            pb.ConcludeExperimentRequest(name=one.name, etag=one.etag, winner="z")
-        ),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "winner"},
-    ),
-    "a filter that is none": (
-        lambda stage, _: stage.experiments.ListExperiments(
-            pb.ListExperimentsRequest(filter="colour = red")
-        ),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "filter"},
-    ),
-    "a revision that is still to come": (
-        lambda stage, _: stage.experiments.WatchExperiments(
-            pb.WatchExperimentsRequest(revision=-1)
-        ).read(),
-        C.INVALID_ARGUMENT,
-        "INVALID_REQUEST",
-        {"field": "revision"},
-    ),
-}
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("what", REFUSED)
-async def test_a_refusal_has_its_status_and_says_what_is_wrong(what: str, tmp_path: Path) -> None:
-    attempt, code, reason, labels = REFUSED[what]
-    async with FaultStub() as stub, staged(models(stub, tmp_path)) as stage:
-        one = await stage.create("x", model_group="gpt-4")
-
-        refused = await refusal(attempt(stage, one))
-
-        assert (refused.code, refused.reason) == (code, reason)
-        assert refused.message.startswith(f"{reason}: ")
-        assert refused.metadata.items() >= labels.items()
-        assert await stage.get("x") == one
-
-
-@pytest.mark.asyncio
-async def test_a_group_has_one_live_experiment_and_the_refusal_names_it(tmp_path: Path) -> None:
-    async with FaultStub() as stub, staged(models(stub, tmp_path)) as stage:
-        first = await stage.create("x", model_group="gpt-4")
-        second = await stage.create("y", start=False, model_group="gpt-4")
-
-        refused = await refusal(stage.start(second))
-        assert (refused.code, refused.reason) == (C.FAILED_PRECONDITION, "GROUP_TAKEN")
-        assert refused.metadata == {"experiment": "x", "modelGroup": "gpt-4"}
-        assert "PreconditionFailure" in refused.details
-
-        first.control = "llama-2"
-        refused = await refusal(stage.update(first, "control"))
-        assert refused.reason == "IMMUTABLE_WHILE_RUNNING"
-        assert refused.metadata["field"] == "experiment.control"
-
-        # What ended gives way; the live one answers.
-        await stage.rollback("x")
-        await stage.start(second)
-        answer = await stage.client.completion("gpt-4", [{"role": "user", "content": "hi"}])
-        assert answer.routing.experiment == "y"
-
-
 @pytest.mark.asyncio
 async def test_lists_are_filtered_ordered_and_paged(tmp_path: Path) -> None:
     async with FaultStub() as stub, staged(models(stub, tmp_path)) as stage:
@@ -385,89 +242,3 @@ async def test_a_draft_serves_nobody_and_says_what_does(tmp_path: Path) -> None:
         assert refused.metadata["experiment"] == "x"
         assert await stage.ask(1, model="gpt-4") == {"": 1}
         assert stub.count == 1
-
-
-def registering(experiment: str, models: dict[str, float], control: str = "") -> Split:
-    return prompt(
-        experiment=experiment,
-        models=models,
-        split_mode="SPLIT_MODE_REGISTER",
-        **({"control": control} if control else {}),
-    )
-
-
-@pytest.mark.asyncio
-async def test_where_calls_may_not_register_the_refusal_says_what_to_do(tmp_path: Path) -> None:
-    async with FaultStub() as stub:
-        off = {"experiments": {"register_on_first_call": False}}
-        async with staged(models(stub, tmp_path, understudy=off)) as stage:
-            call = stage.running.stub.CreateCompletion(registering("x", {"gpt-4": 1}))
-            refused = await refusal(call)
-            assert (refused.code, refused.reason) == (C.NOT_FOUND, "EXPERIMENT_NOT_FOUND")
-            assert "understudy experiments create" in refused.message
-            assert "register_on_first_call" in refused.message
-            assert refused.details == {"ResourceInfo"}
-
-            # One that is there is followed.
-            await stage.create("x")
-            answer = await stage.running.stub.CreateCompletion(
-                registering("x", {"gpt-4": 0.8, "llama-2": 0.2})
-            )
-            assert answer.routing.experiment == "x"
-            assert not answer.warnings
-        assert stub.count == 1
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("experiment", "models_", "control", "code", "field"),
-    [
-        ("no id", {"gpt-4": 1.0, "llama-2": 1.0}, "", C.INVALID_ARGUMENT, "experiment"),
-        ("-x", {"gpt-4": 1.0, "llama-2": 1.0}, "", C.INVALID_ARGUMENT, "experiment"),
-        ("x" * 129, {"gpt-4": 1.0, "llama-2": 1.0}, "", C.INVALID_ARGUMENT, "experiment"),
-        ("x", {"gpt-4": 1.0, "nobody": 1.0}, "", C.NOT_FOUND, "models['nobody']"),
-        ("x", {"gpt-4": 1.0, "llama-2": -1.0}, "", C.INVALID_ARGUMENT, "models['llama-2']"),
-        ("x", {"gpt-4": 0.0, "llama-2": 0.0}, "", C.INVALID_ARGUMENT, "models"),
-        ("x", {"gpt-4": 1.0, "llama-2": 1.0}, "nobody", C.INVALID_ARGUMENT, "control"),
-        ("x", {"gpt-4": 1.0}, "", C.INVALID_ARGUMENT, "models"),
-    ],
-)
-async def test_what_cannot_be_registered_is_refused_by_the_calls_own_field(
-    tmp_path: Path,
-    experiment: str,
-    models_: dict[str, float],
-    control: str,
-    code: grpc.StatusCode,
-    field: str,
-) -> None:
-    async with FaultStub() as stub, staged(models(stub, tmp_path)) as stage:
-        request = registering(experiment, models_, control)
-        refused = await refusal(stage.running.stub.CreateCompletion(request))
-
-        assert refused.code is code
-        assert refused.metadata["field"] == field
-        assert stub.count == 0
-        found = await stage.experiments.ListExperiments(pb.ListExperimentsRequest())
-        assert not found.experiments
-
-
-@pytest.mark.asyncio
-async def test_variants_are_named_after_their_groups_as_far_as_ids_go(tmp_path: Path) -> None:
-    async with FaultStub() as stub:
-        url = "huggingface/https://my-unique-endpoint.example"
-        config = write(
-            deployment(stub, "gpt-4", "gpt-4"),
-            deployment(stub, url, "llama"),
-            understudy={"state_dir": str(tmp_path)},
-        )
-        async with staged(config) as stage:
-            await stage.running.stub.CreateCompletion(
-                registering("x", {"gpt-4": 2, url: 1}, "gpt-4")
-            )
-            made = await stage.get("x")
-
-    assert [(one.id, one.model_group, one.weight) for one in made.variants] == [
-        ("gpt-4", "gpt-4", 6667),
-        ("huggingface-https-my-unique-endpoint.example", url, 3333),
-    ]
-    assert made.control == "gpt-4"

@@ -1,188 +1,27 @@
-"""What a model that fails costs others: retries, circuits and rests, over the wire."""
+"""What a model that fails costs others: circuits and rests, over the wire."""
 
 import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import grpc
 import pytest
 from click.testing import CliRunner
 
-from understudy import client
 from understudy.server.cli.status import status as show_status
 from understudy.server.routing.breaker import Circuit
-from understudy.server.routing.retry_budget import RESERVE, SHARE, WINDOW
-from understudy.v1 import operations_pb2, operations_pb2_grpc
+from understudy.v1 import operations_pb2
 
 from ..stub.eventually import eventually
 from ..stub.faultstub import FaultStub
-from .asking import Piece, Request, Told, prompt, told
+from .asking import prompt, told
 from .configs import deployment, write
-from .running import Local, local
-from .test_failures import drain_into
+from .outages import fail, named, status
+from .running import local
 from .test_splits import p_value
 
 State = operations_pb2.DeploymentStatus.State
-
-
-def named(name: str, one: dict[str, Any]) -> dict[str, Any]:
-    """A deployment with an id."""
-    return one | {"model_info": {"id": name}}
-
-
-async def fail(running: Local, request: Request) -> Told:
-    """Make a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await running.stub.CreateCompletion(request)
-    return told(caught.value)
-
-
-async def status(running: Local, name: str) -> operations_pb2.DeploymentStatus:
-    """Return how a deployment is."""
-    operations = operations_pb2_grpc.OperationsServiceStub(running.channel)
-    found = await operations.GetStatus(operations_pb2.GetStatusRequest())
-    return next(one for one in found.deployments if one.deployment == name)
-
-
-@dataclass(slots=True)
-class Outage:
-    """What came of an outage. `upstream` counts the calls that the stub refused."""
-
-    logical: int = 0
-    upstream: int = 0
-    ends: Counter[str] | None = None
-
-    @property
-    def ratio(self) -> float:
-        """Upstream calls for each logical request."""
-        return self.upstream / self.logical
-
-
-async def suffer(config: Callable[[FaultStub], str], seconds: float, rate: float) -> Outage:
-    """Ask at a rate through an outage, by the default client; then the model is well again."""
-    outage, ends = Outage(), Counter[str]()
-    async with (
-        FaultStub(mode="status-503") as stub,
-        local(config(stub)) as running,
-        client.AsyncClient(running.service.address) as asker,
-    ):
-
-        async def ask() -> None:
-            try:
-                await asker.completion("g", [{"role": "user", "content": "hi"}])
-                ends["OK"] += 1
-            except client.UnderstudyError as error:
-                ends[error.reason] += 1
-
-        calls: list[asyncio.Task[None]] = []
-        started = time.monotonic()
-        while (due := len(calls) / rate) < seconds:
-            # The rate that is meant, and not a wait for anything.
-            await asyncio.sleep(max(0.0, started + due - time.monotonic()))
-            calls.append(asyncio.create_task(ask()))
-        outage.logical, outage.upstream = len(calls), stub.count
-        stub.mode = "ok"
-        # A short outage ends long before the circuits' rests: whoever waits is sent home.
-        _, late = await asyncio.wait(calls, timeout=60 if seconds > 10 else 0)
-        assert not (late and seconds > 10)
-        for call in late:
-            call.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-    outage.ends = ends
-    return outage
-
-
-def report(
-    record: Callable[[str, object], None],
-    capture: pytest.CaptureFixture[str],
-    what: str,
-    found: Outage,
-) -> None:
-    told = f"{found.upstream} upstream calls for {found.logical} requests"
-    record(what, told)
-    with capture.disabled():
-        print(f"\n{what}: {told}, {found.ratio:.3f} each; then {dict(found.ends or {})}")
-
-
-SECONDS = [3, pytest.param(30, marks=pytest.mark.proof)]
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("seconds", SECONDS)
-@pytest.mark.parametrize("deployments", [1, 2])
-async def test_an_outage_is_not_made_worse_by_default(
-    seconds: float,
-    deployments: int,
-    record_property: Callable[[str, object], None],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """T-1: all that is asked says 503, to 50 calls a second."""
-    found = await suffer(
-        lambda stub: write(*[deployment(stub, "g") for _ in range(deployments)]), seconds, 50
-    )
-
-    report(record_property, capsys, f"{seconds} s, {deployments} deployments", found)
-    assert found.logical == 50 * seconds
-    assert found.upstream <= 1.1 * found.logical + RESERVE
-    assert found.upstream < 0.5 * found.logical + RESERVE  # the circuit opened
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("seconds", SECONDS)
-async def test_an_outage_is_not_made_worse_without_breakers_either(
-    seconds: float,
-    record_property: Callable[[str, object], None],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """T-1: the budget alone holds, however many retries a call may make."""
-    settings = {"disable_cooldowns": True, "num_retries": 10}
-    found = await suffer(
-        lambda stub: write(deployment(stub, "g"), router_settings=settings), seconds, 50
-    )
-
-    report(record_property, capsys, f"{seconds} s, without breakers", found)
-    windows = -(-seconds // WINDOW) + 1
-    assert found.upstream <= (1 + SHARE) * found.logical + windows * RESERVE
-
-
-@pytest.mark.asyncio
-async def test_a_dead_group_keeps_its_share_of_a_split_and_its_errors() -> None:
-    """Breakers move no call from one group of a split to another."""
-    calls = 10_000
-    async with (
-        FaultStub() as stub,
-        local(
-            write(
-                deployment(stub, "gpt-4"),
-                deployment(stub, "llama-2", "status-503"),
-                deployment(stub, "llama-2", "status-500"),
-            )
-        ) as running,
-    ):
-        request = prompt(models={"gpt-4": 0.8, "llama-2": 0.2})
-        found, reasons = Counter[str](), Counter[str]()
-        left = iter(range(calls))
-
-        async def work() -> None:
-            for _ in left:
-                try:
-                    answer = await running.stub.CreateCompletion(request)
-                    found[answer.routing.variant] += 1
-                except grpc.aio.AioRpcError as error:
-                    failure = told(error)
-                    found[failure.metadata["variant"]] += 1
-                    reasons[failure.reason] += 1
-
-        await asyncio.gather(*(work() for _ in range(64)))
-
-    assert found.total() == calls
-    assert p_value(found, {"gpt-4": 0.8, "llama-2": 0.2}) > 0.001
-    assert found["llama-2"] == reasons.total()
-    assert reasons["CIRCUIT_OPEN"] > 0.9 * reasons.total()
 
 
 @pytest.mark.asyncio
@@ -379,121 +218,3 @@ async def test_a_primary_that_is_left_alone_is_still_mirrored_to() -> None:
             silent.mode = "ok"
             await running.stub.CreateCompletion(prompt("primary"))
             await eventually(lambda: silent.count == 2)
-
-
-@pytest.mark.asyncio
-async def test_a_stream_that_has_begun_is_never_tried_again() -> None:
-    """T-2: neither here nor elsewhere, whatever may be retried and fallen back to."""
-    async with (
-        FaultStub() as stub,
-        local(
-            write(
-                deployment(stub, "g", "words-40+reset-mid-body", order=1),
-                deployment(stub, "g", "words-40+reset-mid-body", order=1),
-                deployment(stub, "g", order=2),
-                deployment(stub, "h"),
-                router_settings={"num_retries": 5, "fallbacks": [{"g": ["h"]}]},
-            )
-        ) as running,
-    ):
-        pieces = list[Piece]()
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await drain_into(pieces, running.stub.StreamCompletion(prompt("g")))
-
-    assert told(caught.value).code is grpc.StatusCode.ABORTED
-    assert any(one.choices for one in pieces)
-    assert stub.count == 1
-
-
-@pytest.mark.asyncio
-async def test_a_silent_file_means_two_attempts() -> None:
-    """T-2."""
-    async with FaultStub(mode="status-503") as stub, local(write(deployment(stub, "g"))) as running:
-        await fail(running, prompt("g"))
-
-    assert stub.count == 2
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("stream", [False, True])
-async def test_each_deployment_has_a_time_of_its_own(stream: bool) -> None:
-    async with (
-        FaultStub() as stub,
-        local(
-            write(
-                named("hasty", deployment(stub, "g", "slow-500ms", order=1, timeout=0.1)),
-                named("brief", deployment(stub, "g", "slow-500ms", order=2, stream_timeout=0.1)),
-                named("patient", deployment(stub, "g", "slow-300ms", order=3)),
-                router_settings={"num_retries": 0, "timeout": 10},
-            )
-        ) as running,
-    ):
-        if stream:
-            # A stream without a time-out of its own has that of a whole answer.
-            pieces = [one async for one in running.stub.StreamCompletion(prompt("g"))]
-            routing = pieces[0].routing
-        else:
-            routing = (await running.stub.CreateCompletion(prompt("g"))).routing
-
-    assert (routing.deployment, routing.attempts) == (("patient", 3) if stream else ("brief", 2))
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("stream", [False, True])
-async def test_each_deployment_has_seats_of_its_own(stream: bool) -> None:
-    async def ask(running: Local, group: str) -> str:
-        try:
-            if stream:
-                async for _ in running.stub.StreamCompletion(prompt(group)):
-                    pass
-            else:
-                await running.stub.CreateCompletion(prompt(group))
-        except grpc.aio.AioRpcError as error:
-            failure = told(error)
-            assert failure.details == {"RetryInfo"}
-            assert failure.may_retry
-            return failure.reason
-        return "OK"
-
-    async with (
-        FaultStub() as stub,
-        local(
-            write(
-                deployment(stub, "g", "slow-300ms", max_parallel_requests=2),
-                deployment(stub, "h", "slow-300ms"),
-                router_settings={"default_max_parallel_requests": 3},
-            )
-        ) as running,
-    ):
-        ends = await asyncio.gather(*(ask(running, "g" if i % 2 else "h") for i in range(8)))
-
-    assert Counter(ends[1::2]) == {"OK": 2, "LOCAL_POOL_EXHAUSTED": 2}
-    assert Counter(ends[::2]) == {"OK": 3, "LOCAL_POOL_EXHAUSTED": 1}
-    assert stub.count == 5
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("mode", "kind"),
-    [
-        ("context-length", "context_window_fallbacks"),
-        ("content-policy", "content_policy_fallbacks"),
-        ("status-401", "fallbacks"),
-        ("status-503", "default_fallbacks"),
-    ],
-)
-async def test_each_kind_of_failure_has_fallbacks_of_its_own(mode: str, kind: str) -> None:
-    chain = ["other"] if kind == "default_fallbacks" else [{"g": ["other"]}]
-    async with (
-        FaultStub() as stub,
-        local(
-            write(
-                deployment(stub, "g", mode),
-                deployment(stub, "other"),
-                router_settings={"num_retries": 0, kind: chain},
-            )
-        ) as running,
-    ):
-        answer = await running.stub.CreateCompletion(prompt("g"))
-
-    assert (answer.routing.model_group, answer.routing.attempts) == ("other", 2)

@@ -1,10 +1,6 @@
 """Words that change how a reply travels: time, framing, broken heads, endings. See `modes`."""
 
-from collections.abc import Callable
-
-from .plans import Ending, Framing, Plan, Stop, number
-
-Word = Callable[[Plan, str], None]
+from .plans import Ending, Framing, Plan, Stop, Word, number
 
 
 def _seconds(argument: str, default: float) -> float:

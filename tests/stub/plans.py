@@ -3,7 +3,7 @@
 Pure values. The words that make plans are in `modes`; `faultstub` carries plans out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -115,6 +115,9 @@ class Plan:
         """Let the connection end so, there."""
         self.ending = ending
         self.stop = stop
+
+
+Word = Callable[[Plan, str], None]
 
 
 def number(argument: str, default: int) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,7 +11,10 @@ import uvloop
 from understudy.server.upstream import HttpUpstream
 from understudy.server.upstream.egress import USUAL, TlsContexts
 
+from ..stub.certificates import Authority
 from ..stub.faultstub import FaultStub
+from .desk import Desk
+from .signing_in import Caller, Clock
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -31,6 +35,24 @@ def tls() -> TlsContexts:
     contexts = TlsContexts()
     contexts.find(USUAL)
     return contexts
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """Who vouches for servers, where somebody trusts it."""
+    return Authority()
+
+
+@pytest_asyncio.fixture
+async def caller(stub: FaultStub, authority: Authority, tmp_path: Path) -> AsyncGenerator[Caller]:
+    """A caller of the stub's models, who signs in."""
+    async with (
+        Desk(authority.serve_as("127.0.0.1")) as desk,
+        HttpUpstream(ca_file=authority.write_to(tmp_path)) as http,
+    ):
+        made = Caller(stub, desk, http, Clock())
+        async with made.signed_in:
+            yield made
 
 
 @pytest_asyncio.fixture

@@ -62,11 +62,6 @@ def targets() -> dict[str, Target]:
 TARGETS = targets()
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
 def test_all_that_have_an_address_are_among_them() -> None:
     own = {name for name, family in SPOKEN.items() if family.base.startswith("https:")}
 

@@ -18,11 +18,6 @@ from .asking import ask, fail, request
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
 async def test_an_authority_of_the_operators_own_is_trusted(
     authority: Authority, tmp_path: Path
 ) -> None:

@@ -1,93 +1,16 @@
-"""Signing in: one token for all who wait, renewed in time, and shown to nobody."""
+"""Signing in: one token for all who wait, renewed in time."""
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from understudy.server.domain.deployment import ClientCredentials, Endpoint, Secret, Trust
 from understudy.server.errors import Reason, UpstreamError
-from understudy.server.ports import HttpRequest
-from understudy.server.upstream import HttpUpstream, SignedIn
 
-from ..stub.certificates import Authority
 from ..stub.eventually import eventually
-from ..stub.faultstub import FaultStub
-from .asking import prompt
-from .desk import Desk
-from .tunnel import Tunnel
+from .signing_in import SECRET, Caller
 
 pytestmark = pytest.mark.asyncio
-
-SECRET = "canary~secret/with+signs"
-
-
-class Clock:
-    """The loop's clock, which a test may put forward."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ahead = 0.0
-
-    def __call__(self) -> float:
-        return self._loop.time() + self._ahead
-
-    def skip(self, seconds: float) -> None:
-        self._ahead += seconds
-
-
-class Caller:
-    """Asks the stub's models, signed in at the desk."""
-
-    def __init__(self, stub: FaultStub, desk: Desk, http: HttpUpstream, clock: Clock) -> None:
-        self.stub, self.desk, self.clock = stub, desk, clock
-        self.signed_in = SignedIn(http, clock)
-        self.login = ClientCredentials(desk.url, "me", Secret(SECRET, "S"), "scope/.default")
-        self.endpoint = self.at(None)
-
-    def at(self, trust: Trust | None) -> Endpoint:
-        url = f"{self.stub.url}/v1/chat/completions"
-        return Endpoint(url, (("x-team", "a"),), login=self.login, trust=trust)
-
-    async def ask(
-        self, model: str = "ok", *, within: float = 5.0, endpoint: Endpoint | None = None
-    ) -> int:
-        request = HttpRequest(endpoint or self.endpoint, prompt(model))
-        async with self.signed_in.exchange(request, self.clock() + within) as exchange:
-            async for _ in exchange.chunks():
-                pass
-            return exchange.status
-
-    async def fail(self, reason: Reason, model: str = "ok", *, within: float = 5.0) -> str:
-        with pytest.raises(UpstreamError) as caught:
-            await self.ask(model, within=within)
-        assert caught.value.reason is reason, caught.value.message
-        return caught.value.message
-
-    @property
-    def sent(self) -> list[str]:
-        """The credentials that the models saw."""
-        return [one.headers["authorization"] for one in self.stub.requests]
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest_asyncio.fixture
-async def caller(stub: FaultStub, authority: Authority, tmp_path: Path) -> AsyncGenerator[Caller]:
-    async with (
-        Desk(authority.serve_as("127.0.0.1")) as desk,
-        HttpUpstream(ca_file=authority.write_to(tmp_path)) as http,
-    ):
-        made = Caller(stub, desk, http, Clock())
-        async with made.signed_in:
-            yield made
 
 
 async def test_a_request_carries_the_token_that_its_login_yields(caller: Caller) -> None:
@@ -279,71 +202,6 @@ async def test_a_token_that_a_model_refuses_is_replaced_once(caller: Caller) -> 
 
     assert caller.sent == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
     assert caller.desk.count == 2
-
-
-async def test_a_secret_is_not_shown_to_whom_nobody_vouches_for(
-    stub: FaultStub, authority: Authority
-) -> None:
-    async with (
-        Desk(authority.serve_as("127.0.0.1")) as desk,
-        HttpUpstream() as http,
-        (caller := Caller(stub, desk, http, Clock())).signed_in,
-    ):
-        for trust in (None, Trust(verify=False)):
-            with pytest.raises(UpstreamError, match="is not trusted") as caught:
-                await caller.ask(endpoint=caller.at(trust))
-            assert caught.value.reason is Reason.UPSTREAM_UNAVAILABLE
-
-        assert desk.count == 0
-
-
-async def test_an_endpoints_own_authorities_vouch_for_its_login_too(
-    stub: FaultStub, authority: Authority, tmp_path: Path
-) -> None:
-    async with (
-        Desk(authority.serve_as("127.0.0.1")) as desk,
-        HttpUpstream() as http,
-        (caller := Caller(stub, desk, http, Clock())).signed_in,
-    ):
-        trust = Trust(ca_file=authority.write_to(tmp_path))
-
-        assert await caller.ask(endpoint=caller.at(trust)) == 200
-
-
-async def test_a_login_goes_through_the_proxy_unseen(authority: Authority, tmp_path: Path) -> None:
-    tunnel = Tunnel()
-    context = authority.serve_as("127.0.0.1")
-    async with (
-        FaultStub(tls=context) as stub,
-        Desk(context) as desk,
-        await asyncio.start_server(tunnel, "127.0.0.1", 0) as server,
-        HttpUpstream(
-            proxy=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-            ca_file=authority.write_to(tmp_path),
-        ) as http,
-        (caller := Caller(stub, desk, http, Clock())).signed_in,
-    ):
-        assert await caller.ask() == 200
-
-    hosts = [head.split(b" ")[1].decode() for head in tunnel.heads]
-    assert hosts == [desk.url.split("/")[2], f"127.0.0.1:{stub.port}"]
-    assert b"token-1" not in tunnel.passed
-
-
-async def test_neither_token_nor_secret_is_shown(
-    caller: Caller, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    await caller.ask()
-    caller.desk.refusal = (400, SECRET.encode() + b" token-1")
-    caller.clock.skip(3599)
-    message = await caller.fail(Reason.UPSTREAM_CREDENTIALS_REJECTED)
-
-    shown = caplog.text + message + repr(caller.endpoint) + repr(caller.login)
-
-    assert SECRET not in shown
-    assert "token-1" not in shown
-    assert "Bearer" not in shown
 
 
 @pytest.mark.parametrize("when", ["waiting", "renewing"])

@@ -19,11 +19,6 @@ from .tunnel import Tunnel
 HEEDLESS = Trust(verify=False)
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
 def request(origin: str, trust: Trust | None) -> HttpRequest:
     return HttpRequest(Endpoint(f"{origin}/v1/chat/completions", (), trust=trust), prompt("ok"))
 
