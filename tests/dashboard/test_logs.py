@@ -206,6 +206,26 @@ def test_the_list_fits_each_window(browser: Browser, tmp_path: Path) -> None:
                 window.page.locator("#drawer").screenshot(path=SHOTS / f"call-{look}.png")
 
 
+def test_in_a_narrow_window_fields_are_folded_away_until_they_say_something(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with mirrored(tmp_path) as house:
+        call(house, 2)
+        with watched(browser, house.url, width=390) as window:
+            window.go("/logs")
+            fields = window.page.get_by_label("Caller")
+            expect(fields).to_be_hidden()
+            window.page.get_by_text("Fields", exact=True).click()
+            expect(fields).to_be_visible()
+            window.go("/logs?filter=" + quote('caller = "nobody"'))
+            expect(fields).to_have_value("nobody")
+            expect(fields).to_be_visible()
+        with watched(browser, house.url) as window:
+            window.go("/logs")
+            expect(window.page.get_by_label("Caller")).to_be_visible()
+            expect(window.page.get_by_text("Fields", exact=True)).to_be_hidden()
+
+
 def exported(visitor: Visitor, filter: str) -> list[dict[str, object]]:
     answer = visitor.get(f"/logs/export?filter={quote(filter)}")
     assert answer.status == 200, answer.text

@@ -1,6 +1,13 @@
 // Lists of calls: a call is read in a drawer, and meanwhile the list keeps still.
 "use strict";
 (() => {
+  const fields = document.querySelector(".filters .fields");
+  // Where there is little room, fields that say nothing do not stand before the list.
+  if (fields && !fields.hasAttribute("data-held") && matchMedia("(max-width: 620px)").matches) {
+    fields.open = false;
+  }
+})();
+(() => {
   const drawer = document.getElementById("drawer");
   const inside = document.getElementById("drawer-inside");
   const note = document.getElementById("live-note");
