@@ -54,13 +54,22 @@ breaking: .venv/dev
 	else echo "buf breaking: skipped, $(BASE) has no protos"; fi
 
 bench: .venv/dev ## Measure the service against a bare relay (ARGS='--rounds 3')
-	@exec $(BIN)/python -m benchmarks.relay $(ARGS)
+	@exec $(BIN)/python -m benchmarks.speed $(ARGS)
 
 bench-isolation: .venv/dev ## Measure what a silent model in trouble costs the primary (ARGS='--fault huge')
 	@exec $(BIN)/python -m benchmarks.isolation $(ARGS)
 
 bench-dashboard: .venv/dev ## Measure what open dashboards cost callers (ARGS='--blocks 2')
 	@exec $(BIN)/python -m benchmarks.dashboard $(ARGS)
+
+bench-peers: .venv/dev ## Measure the service beside LiteLLM and Portkey (ARGS='--rounds 3')
+	@exec $(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-concurrency: .venv/dev ## Measure thousands of calls in flight (ARGS='--in-flight 2000')
+	@exec $(BIN)/python -m benchmarks.concurrency $(ARGS)
+
+soak: .venv/dev ## Play faults for ten minutes, and look for what grows (ARGS='--minutes 60')
+	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 faults: .venv/dev ## Play every way in which an upstream misbehaves (ARGS='--case redirect')
 	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
@@ -95,4 +104,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard faults fuzz lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard bench-peers bench-concurrency soak faults fuzz lock

@@ -28,8 +28,8 @@ from benchmarks.browsers import Seen
 from benchmarks.load import cpu_seconds, memory
 from benchmarks.recorded import EXPERIMENTS
 from benchmarks.records import fill
-from benchmarks.relay import Subject, describe_machine, keep_to, starting
 from benchmarks.sides import CONFIDENCE, Side, compare, judge, press
+from benchmarks.subjects import Subject, describe_machine, keep_to, starting
 from understudy.server.records.opening import FILE
 from understudy.v1 import chat_pb2, completion_pb2, experiment_pb2, experiment_pb2_grpc
 

@@ -3,11 +3,14 @@
 They read the same request, write the same JSON, read the same reply and write the same answer as
 the service; but they have no routing, no retries, no limits and no error table.
 
-Run as `python -m benchmarks.floors aiohttp|httpx UPSTREAM`; it prints its port.
+Run as `python -m benchmarks.floors KIND UPSTREAM`; it prints its port. Kinds are `aiohttp`, `httpx`
+(through the transport that the service uses), `twice` (the same, each prompt sent a second time
+once the answer has come, as a mirror must) and `streaming` (each chunk parsed and built anew).
 """
 
+import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -20,6 +23,7 @@ from httpx_aiohttp import AiohttpTransport
 from understudy.v1 import chat_pb2, completion_pb2
 
 Ask = Callable[[bytes], Awaitable[bytes]]
+Hear = Callable[[bytes], AsyncIterator[bytes]]
 
 HEADERS = {
     "content-type": "application/json",
@@ -31,8 +35,11 @@ HEADERS = {
 class Relay:
     """Passes a prompt on, and the answer back."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, hear: Hear, *, twice: bool) -> None:
         self._ask = ask
+        self._hear = hear
+        self._twice = twice
+        self._copies = set[asyncio.Task[None]]()
 
     async def CreateCompletion(
         self,
@@ -40,15 +47,12 @@ class Relay:
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> completion_pb2.CreateCompletionResponse:
         """Answer one prompt."""
-        body = msgspec.json.encode(
-            {
-                "model": request.model,
-                "messages": [
-                    {"role": one.role, "content": one.content} for one in request.messages
-                ],
-            }
-        )
+        body = write(request)
         reply = msgspec.json.decode(await self._ask(body))
+        if self._twice:
+            copy = asyncio.create_task(self._play(body))
+            self._copies.add(copy)
+            copy.add_done_callback(self._copies.discard)
         usage = reply["usage"]
         return completion_pb2.CreateCompletionResponse(
             id=reply["id"],
@@ -71,6 +75,48 @@ class Relay:
             ),
         )
 
+    async def StreamCompletion(
+        self,
+        request: completion_pb2.CreateCompletionRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[completion_pb2.StreamCompletionResponse]:
+        """Answer one prompt in pieces."""
+        held = b""
+        async for data in self._hear(write(request, stream=True)):
+            held += data
+            while (end := held.find(b"\n\n")) >= 0:
+                event, held = held[6:end], held[end + 2 :]
+                if event == b"[DONE]":
+                    return
+                chunk = msgspec.json.decode(event)
+                yield completion_pb2.StreamCompletionResponse(
+                    id=chunk["id"],
+                    model=chunk["model"],
+                    created=chunk["created"],
+                    choices=[
+                        completion_pb2.ChoiceDelta(
+                            index=one["index"],
+                            delta=chat_pb2.ChatMessage(
+                                role=one["delta"].get("role"), content=one["delta"].get("content")
+                            ),
+                            finish_reason=one["finish_reason"] or "",
+                        )
+                        for one in chunk["choices"]
+                    ],
+                )
+
+    async def _play(self, body: bytes) -> None:
+        msgspec.json.decode(await self._ask(body))
+
+
+def write(request: completion_pb2.CreateCompletionRequest, *, stream: bool = False) -> bytes:
+    """Return what the model is sent."""
+    body: dict[str, object] = {
+        "model": request.model,
+        "messages": [{"role": one.role, "content": one.content} for one in request.messages],
+    }
+    return msgspec.json.encode({**body, "stream": True} if stream else body)
+
 
 async def serve(kind: str, upstream: str) -> None:
     """Relay until killed."""
@@ -84,7 +130,7 @@ async def serve(kind: str, upstream: str) -> None:
         async with session.post(url, data=body, headers=HEADERS) as reply:
             return await reply.read()
 
-    async def by_httpx(body: bytes) -> bytes:
+    async def send(body: bytes) -> httpx.Response:
         request = httpx.Request(
             "POST",
             url,
@@ -92,25 +138,39 @@ async def serve(kind: str, upstream: str) -> None:
             content=body,
             extensions={"timeout": {"connect": 5.0, "read": 60.0, "pool": None}},
         )
-        reply = await transport.handle_async_request(request)
+        return await transport.handle_async_request(request)
+
+    async def by_httpx(body: bytes) -> bytes:
+        reply = await send(body)
         try:
             return await reply.aread()
         finally:
             await reply.aclose()
 
+    async def stream(body: bytes) -> AsyncIterator[bytes]:
+        reply = await send(body)
+        try:
+            async for data in reply.aiter_raw():
+                yield data
+        finally:
+            await reply.aclose()
+
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    relay = Relay(by_aiohttp if kind == "aiohttp" else by_httpx)
-    handler = grpc.unary_unary_rpc_method_handler(
-        relay.CreateCompletion,
-        request_deserializer=completion_pb2.CreateCompletionRequest.FromString,
-        response_serializer=completion_pb2.CreateCompletionResponse.SerializeToString,
-    )
+    relay = Relay(by_aiohttp if kind == "aiohttp" else by_httpx, stream, twice=kind == "twice")
+    handlers = {
+        "CreateCompletion": grpc.unary_unary_rpc_method_handler(
+            relay.CreateCompletion,
+            request_deserializer=completion_pb2.CreateCompletionRequest.FromString,
+            response_serializer=completion_pb2.CreateCompletionResponse.SerializeToString,
+        ),
+        "StreamCompletion": grpc.unary_stream_rpc_method_handler(
+            relay.StreamCompletion,
+            request_deserializer=completion_pb2.CreateCompletionRequest.FromString,
+            response_serializer=completion_pb2.StreamCompletionResponse.SerializeToString,
+        ),
+    }
     server.add_generic_rpc_handlers(
-        (
-            grpc.method_handlers_generic_handler(
-                "understudy.v1.CompletionService", {"CreateCompletion": handler}
-            ),
-        )
+        (grpc.method_handlers_generic_handler("understudy.v1.CompletionService", handlers),)
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import grpc
 from understudy.v1 import chat_pb2, completion_pb2
 
 METHOD = "/understudy.v1.CompletionService/CreateCompletion"
+STREAM = "/understudy.v1.CompletionService/StreamCompletion"
 PROMPT = completion_pb2.CreateCompletionRequest(
     model="benchmark",
     messages=[
@@ -47,8 +49,13 @@ class Sample:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
 
 
-async def press(port: int, pid: int, seconds: float, in_flight: int, connections: int) -> Sample:
-    """Keep so many calls in flight for so long; the first fifth of the time is not counted."""
+async def press(
+    port: int, pid: int, seconds: float, in_flight: int, connections: int, *, stream: bool = False
+) -> Sample:
+    """Keep so many calls in flight for so long; the first fifth of the time is not counted.
+
+    A streamed answer counts once it has come to its end.
+    """
     channels = [
         grpc.aio.insecure_channel(
             f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]
@@ -61,12 +68,12 @@ async def press(port: int, pid: int, seconds: float, in_flight: int, connections
     marks: dict[str, float] = {}
 
     async def work(channel: grpc.aio.Channel) -> None:
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+        ask = asking(channel, stream=stream)
         while (started := time.perf_counter()) < end:
             if started >= begin and "cpu" not in marks:
                 marks["cpu"] = cpu_seconds(pid)
             try:
-                await call(PROMPT)
+                await ask(PROMPT)
             except grpc.aio.AioRpcError:
                 sample.failures += 1
                 continue
@@ -81,6 +88,23 @@ async def press(port: int, pid: int, seconds: float, in_flight: int, connections
     for channel in channels:
         await channel.close()
     return sample
+
+
+def asking(channel: grpc.aio.Channel, *, stream: bool) -> Callable[[bytes], Awaitable[object]]:
+    """Return what makes one call, and waits for all of its answer."""
+    if not stream:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+
+        async def ask(prompt: bytes) -> object:
+            return await call(prompt)
+
+        return ask
+    streamed: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
+
+    async def hear(prompt: bytes) -> object:
+        return [piece async for piece in streamed(prompt)]
+
+    return hear
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,11 +1,16 @@
-"""A model that answers at once, always the same: one packet, no parsing beyond the framing.
+"""A model that answers at once, or after a while, always the same, and does no more than it must.
 
-Run as `python -m benchmarks.upstream`; it prints its port. It is the floor under everything else.
+A whole answer is one packet, and so are the events of a streamed one: what it costs to take them
+apart is the server's. Run as `python -m benchmarks.upstream [SECONDS]`; it prints its port. It is
+the floor under everything else.
 """
 
 import asyncio
 import json
-from typing import cast
+import sys
+from typing import Final, cast
+
+PIECES: Final = 32  # of a streamed answer
 
 REPLY = json.dumps(
     {
@@ -28,10 +33,40 @@ PACKET = (
 ) + REPLY
 
 
-class Answering(asyncio.Protocol):
-    """Counts out requests by their content length and answers each."""
+def write_events() -> bytes:
+    """Return a streamed answer."""
+    events = b""
+    for at in range(PIECES):
+        last = at == PIECES - 1
+        chunk = {
+            "id": "chatcmpl-benchmark",
+            "object": "chat.completion.chunk",
+            "created": 1_700_000_000,
+            "model": "benchmark-model",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {"content": "Forty-two, "} if at else {"role": "assistant"},
+                    "finish_reason": "stop" if last else None,
+                }
+            ],
+        }
+        events += b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    return events + b"data: [DONE]\n\n"
 
-    def __init__(self) -> None:
+
+EVENTS = write_events()
+STREAM = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n"
+    % len(EVENTS)
+) + EVENTS
+
+
+class Answering(asyncio.Protocol):
+    """Counts out requests by their content length and answers each, `seconds` later."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._held = b""
         self._transport: asyncio.Transport | None = None
 
@@ -49,14 +84,20 @@ class Answering(asyncio.Protocol):
             end = head + 4 + length
             if len(held) < end:
                 break
+            packet = STREAM if b'"stream":true' in held[head:end] else PACKET
             held = held[end:]
-            self._transport.write(PACKET)
+            if self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, packet)
+            else:
+                self._transport.write(packet)
         self._held = held
 
 
-async def serve() -> None:
+async def serve(seconds: float) -> None:
     """Answer until killed."""
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Answering(seconds), "127.0.0.1", 0, backlog=8192
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -64,4 +105,4 @@ async def serve() -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(serve())
+    uvloop.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))
