@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from understudy.server.evaluation.estimates import Insufficient
+from understudy.server.domain.estimates import Insufficient
 from understudy.server.evaluation.sample_ratio import Epoch, SampleRatio, check, watch
 
 from .traffic import RUNS, most

@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 
 import pytest
 
+from understudy.server.domain.estimates import Estimate, Interval
 from understudy.server.evaluation import means, quantiles, ratios, sample_ratio, win_rate
 from understudy.server.evaluation.discordance import (
     PairedCounts,
@@ -16,7 +17,6 @@ from understudy.server.evaluation.discordance import (
     paired_difference_of_proportions,
 )
 from understudy.server.evaluation.distributions import normal_critical, t_critical
-from understudy.server.evaluation.estimates import Estimate, Interval
 from understudy.server.evaluation.moments import Comoments, Moments
 from understudy.server.evaluation.proportions import Share, difference_of_proportions
 from understudy.server.evaluation.ranking import Sample

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import pytest
 
+from understudy.server.domain.estimates import Estimate, Interval
 from understudy.server.domain.histograms import PART, bucket
 from understudy.server.evaluation import means, quantiles, speeds
 from understudy.server.evaluation.discordance import PairedCounts, paired_difference_of_proportions
-from understudy.server.evaluation.estimates import Estimate, Interval
 from understudy.server.evaluation.keys import (
     Keyed,
     keyed_difference,

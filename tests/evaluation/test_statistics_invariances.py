@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.server.domain.estimates import Estimate, Insufficient, Interval
 from understudy.server.domain.histograms import PART, bucket
 from understudy.server.evaluation import means, quantiles, speeds
 from understudy.server.evaluation.discordance import PairedCounts, paired_difference_of_proportions
-from understudy.server.evaluation.estimates import Estimate, Insufficient, Interval
 from understudy.server.evaluation.keys import (
     Keyed,
     keyed_difference,

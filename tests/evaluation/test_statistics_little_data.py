@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.server.domain.estimates import Estimate, Insufficient, Interval, Lack
 from understudy.server.evaluation import (
     discordance,
     keys,
@@ -23,7 +24,6 @@ from understudy.server.evaluation import (
     win_rate,
 )
 from understudy.server.evaluation.discordance import PairedCounts, mid_p
-from understudy.server.evaluation.estimates import Estimate, Insufficient, Interval, Lack
 from understudy.server.evaluation.keys import Keyed, keyed_share, worth_at
 from understudy.server.evaluation.moments import Comoments, Moments
 from understudy.server.evaluation.proportions import Share

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from understudy.server.domain.estimates import Estimate, Interval
 from understudy.server.evaluation import means, quantiles
 from understudy.server.evaluation.discordance import mid_p
 from understudy.server.evaluation.distributions import (
@@ -20,7 +21,6 @@ from understudy.server.evaluation.distributions import (
     binomial_quantile,
     t_critical,
 )
-from understudy.server.evaluation.estimates import Estimate, Interval
 from understudy.server.evaluation.keys import Keyed, keyed_mean, keyed_share, worth_at
 from understudy.server.evaluation.moments import Comoments, Moments
 from understudy.server.evaluation.proportions import Share, difference_of_proportions, proportion

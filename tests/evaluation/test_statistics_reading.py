@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from understudy.server.domain.estimates import Insufficient, Interval, Lack, Method
 from understudy.server.evaluation import projections
 from understudy.server.evaluation.completeness import (
     Bounds,
@@ -11,7 +12,6 @@ from understudy.server.evaluation.completeness import (
     bound_mean,
     bound_quantile,
 )
-from understudy.server.evaluation.estimates import Insufficient, Interval, Lack, Method
 from understudy.server.evaluation.means import mean
 from understudy.server.evaluation.moments import Moments
 from understudy.server.evaluation.projections import HOUR, MONTH

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.server.domain.costs import Cost, CostReason, CostStatus, PerHour
+from understudy.server.domain.estimates import Interval, Method
 from understudy.server.domain.records import Role
-from understudy.server.evaluation.estimates import Interval, Method
 from understudy.server.evaluation.projections import HOUR, break_even, rent_per_call
 from understudy.server.pricing.ledgers import Ledger, keep_ledgers, total
 

@@ -25,6 +25,10 @@ class Method(StrEnum):
     ORDER_STATISTICS = "binomial order statistics"
     RESAMPLED_INDICES = "binomial indices of both samples"
     SCALED = "of another interval"
+    COUNT = "count"
+    RENT = "rent spread over the calls of the window"
+    CHI_SQUARE = "chi-square test"
+    BOUNDS = "bounds, as if all that is missing were lowest, or highest"
 
 
 class Lack(StrEnum):

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from understudy.server.domain.costs import CostStatus
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import Role
 
@@ -24,6 +25,7 @@ class Kind(Enum):
     TEXT = auto()
     ROLE = auto()
     OUTCOME = auto()
+    COST_STATUS = auto()
     INSTANT = auto()
     DURATION = auto()
     INTEGER = auto()
@@ -32,7 +34,11 @@ class Kind(Enum):
 
 
 WORDS: Mapping[Kind, frozenset[str]] = MappingProxyType(
-    {Kind.ROLE: frozenset(Role), Kind.OUTCOME: frozenset(Outcome)}
+    {
+        Kind.ROLE: frozenset(Role),
+        Kind.OUTCOME: frozenset(Outcome),
+        Kind.COST_STATUS: frozenset(CostStatus),
+    }
 )
 
 METADATA = "metadata."  # a label of the caller's, named by what follows
@@ -61,6 +67,9 @@ RECORD_FIELDS: Mapping[str, Kind] = MappingProxyType(
         "completion_tokens": Kind.INTEGER,
         "total_tokens": Kind.INTEGER,
         "cost_nano_usd": Kind.INTEGER,
+        "cost_status": Kind.COST_STATUS,
+        "cost_reason": Kind.TEXT,
+        "price_version": Kind.TEXT,
         "finish_reason": Kind.TEXT,
         "request_bytes": Kind.INTEGER,
         "response_bytes": Kind.INTEGER,
@@ -68,6 +77,10 @@ RECORD_FIELDS: Mapping[str, Kind] = MappingProxyType(
         "is_silent_experiment": Kind.FLAG,
         "config_revision": Kind.INTEGER,
         "overridden": Kind.FLAG,
+        "assignment": Kind.TEXT,
+        "epoch": Kind.INTEGER,
+        "key_hash": Kind.TEXT,
+        "has_feedback": Kind.FLAG,
     }
 )
 
@@ -93,6 +106,7 @@ PAIR_FIELDS: Mapping[str, Kind] = MappingProxyType(
         "cost_difference": Kind.INTEGER,
         "length_difference": Kind.INTEGER,
         "rated": Kind.FLAG,
+        "has_feedback": Kind.FLAG,
     }
 )
 

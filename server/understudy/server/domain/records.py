@@ -13,6 +13,7 @@ from msgspec import Struct
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Usage, Warning
 from understudy.server.domain.costs import CostStatus
+from understudy.server.domain.feedback import Feedback
 from understudy.server.domain.mirroring import Comparison, Outcome
 
 
@@ -89,14 +90,18 @@ class Texts(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True):
-    """A record with the texts that belong to it."""
+    """A record with the texts that belong to it, and the opinions on its answer."""
 
     record: Record
     texts: Texts = Texts()
+    feedback: tuple[Feedback, ...] = ()
 
 
 class SilentSide(Struct, frozen=True):
-    """What became of one silent model's copy. `outcome` is `None` while it is under way."""
+    """What became of one silent model's copy. `outcome` is `None` while it is under way.
+
+    The differences are the silent model's figure less the primary's; the length is in characters.
+    """
 
     silent_model: str
     outcome: Outcome | None
@@ -104,6 +109,9 @@ class SilentSide(Struct, frozen=True):
     fraction: float | None
     kept: Kept | None
     comparison: Comparison | None
+    latency_difference: int | None = None
+    cost_difference: int | None = None
+    length_difference: int | None = None
 
 
 class Pair(Struct, frozen=True):

@@ -29,6 +29,19 @@ class Target(Struct, frozen=True):
     control: str = ""
 
 
+class TraceContext(Struct, frozen=True):
+    """The caller's place in its trace, as in W3C's `traceparent`.
+
+    `trace_id` has 32 hexadecimal digits, `span_id` 16; neither is all zeros. `state` is
+    `tracestate` as it came.
+    """
+
+    trace_id: str
+    span_id: str
+    sampled: bool = True
+    state: str = ""
+
+
 class CompletionRequest(Struct, frozen=True):
     """One prompt with its target. `deadline` is in seconds of the event loop's clock.
 
@@ -44,3 +57,4 @@ class CompletionRequest(Struct, frozen=True):
     metadata: Mapping[str, str] = {}
     may_mirror: bool = True
     is_client_retry: bool = False
+    trace: TraceContext | None = None

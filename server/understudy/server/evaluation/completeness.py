@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from understudy.server.evaluation.estimates import Estimate, Insufficient
+from understudy.server.domain.estimates import Estimate, Insufficient
 from understudy.server.evaluation.quantiles import rank_of
 from understudy.server.evaluation.ranking import Ranked
 

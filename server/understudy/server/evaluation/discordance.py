@@ -8,17 +8,17 @@ from math import sqrt
 
 from msgspec import Struct
 
-from understudy.server.evaluation.distributions import (
-    binomial_cdf,
-    binomial_mass,
-    normal_critical,
-)
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
     Interval,
     Method,
+)
+from understudy.server.evaluation.distributions import (
+    binomial_cdf,
+    binomial_mass,
+    normal_critical,
 )
 from understudy.server.evaluation.proportions import LEAST, score_bounds
 

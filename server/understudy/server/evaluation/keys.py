@@ -12,8 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from understudy.server.evaluation.distributions import normal_critical, t_critical
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
@@ -21,6 +20,7 @@ from understudy.server.evaluation.estimates import (
     Lack,
     Method,
 )
+from understudy.server.evaluation.distributions import normal_critical, t_critical
 from understudy.server.evaluation.means import APART, LEAST, around, near_zero
 from understudy.server.evaluation.proportions import LEAST_EVEN, Share
 
@@ -35,14 +35,16 @@ class Keyed(Struct, frozen=True, gc=False):
     """
 
     keys: int = 0
-    requests: int = 0
+    requests: float = 0
     mean: float = 0.0
     squared_error: float = 0.0
     even_keys: float = 0.0
 
     @classmethod
-    def of(cls, keys: Iterable[tuple[int, float]]) -> "Keyed":
+    def of(cls, keys: Iterable[tuple[float, float]]) -> "Keyed":
         """Take each key's number of requests and their total, such as what they cost.
+
+        Requests that stand for more, or fewer, than themselves are counted with that weight.
 
         The error is that of the jackknife, which leaves out one key after the other, because the
         delta method's is too small where some keys have many more requests than others.
@@ -114,8 +116,10 @@ def keyed_relative_difference(
     )
 
 
-def keyed_share(keys: Iterable[tuple[int, int]], confidence: float = CONFIDENCE) -> Share:
+def keyed_share(keys: Iterable[tuple[float, float]], confidence: float = CONFIDENCE) -> Share:
     """Return the share of hits, from each key's number of requests and hits among them.
+
+    Weighted ones are rounded to whole requests in the share, so let the weights be 1 on average.
 
     Their worth is the count over the design effect (Kish 1965), less what so few keys leave
     uncertain of it (Korn & Graubard 1998): few, too, are the keys that have the rarer outcome. The
@@ -123,7 +127,7 @@ def keyed_share(keys: Iterable[tuple[int, int]], confidence: float = CONFIDENCE)
     """
     held = [key for key in keys if key[0] > 0]
     arm, hits = Keyed.of(held), sum(key[1] for key in held)
-    share = Share(hits, arm.requests, 0.0, arm.keys, arm.even_keys)
+    share = Share(round(hits), round(arm.requests), 0.0, arm.keys, arm.even_keys)
     if arm.even_keys < LEAST_EVEN:
         return share
     # What they are worth at the least: one for each key, as if all its requests came out alike.
@@ -151,7 +155,7 @@ def worth_at(keys: Iterable[Sequence[float]], value: float) -> float:
     return keyed_share((len(key), sum(one <= value for one in key)) for key in keys).independent
 
 
-def _even(counts: Sequence[int]) -> float:
+def _even(counts: Sequence[float]) -> float:
     """Return how many equal counts would say as much, at least 1."""
     return sum(counts) ** 2 / sum(count * count for count in counts)
 

@@ -8,8 +8,7 @@ The candidate is always compared with the baseline: what is positive is the cand
 from math import ceil, sqrt
 from typing import Final
 
-from understudy.server.evaluation.distributions import t_critical, t_p
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
@@ -17,6 +16,7 @@ from understudy.server.evaluation.estimates import (
     Lack,
     Method,
 )
+from understudy.server.evaluation.distributions import t_critical, t_p
 from understudy.server.evaluation.moments import Moments
 
 LEAST: Final = 30  # units of an arm, below which a mean of skewed values is not yet normal

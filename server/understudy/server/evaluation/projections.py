@@ -7,7 +7,7 @@ and at the end; spans are microseconds. Rates of interval ends are floats, for t
 from fractions import Fraction
 from typing import Final
 
-from understudy.server.evaluation.estimates import Estimate, Insufficient, Interval, Lack, Method
+from understudy.server.domain.estimates import Estimate, Insufficient, Interval, Lack, Method
 
 HOUR: Final = 3_600_000_000
 MONTH: Final = 730 * HOUR  # a twelfth of 8,760 hours, as those who rent machines out count

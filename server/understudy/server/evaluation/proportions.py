@@ -9,17 +9,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from understudy.server.evaluation.distributions import (
-    normal_critical,
-    normal_p,
-)
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
     Interval,
     Lack,
     Method,
+)
+from understudy.server.evaluation.distributions import (
+    normal_critical,
+    normal_p,
 )
 
 LEAST: Final = 10  # independent units, below which an interval spans most of what there is

@@ -9,8 +9,7 @@ from functools import lru_cache
 from math import ceil, floor, log
 from typing import Final
 
-from understudy.server.evaluation.distributions import binomial_quantile
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
@@ -18,6 +17,7 @@ from understudy.server.evaluation.estimates import (
     Lack,
     Method,
 )
+from understudy.server.evaluation.distributions import binomial_quantile
 from understudy.server.evaluation.ranking import Ranked
 
 _BEYOND: Final = 10  # values of an arm on the rarer side, so that p95 takes 200 and p99 1,000

@@ -6,7 +6,7 @@ sticky keys are `keys`'.
 
 from math import sqrt
 
-from understudy.server.evaluation.estimates import CONFIDENCE, Estimate, Insufficient, Method
+from understudy.server.domain.estimates import CONFIDENCE, Estimate, Insufficient, Method
 from understudy.server.evaluation.means import APART, LEAST, around, near_zero
 from understudy.server.evaluation.moments import Comoments
 

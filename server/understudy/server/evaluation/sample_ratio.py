@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from understudy.server.domain.estimates import Insufficient
 from understudy.server.evaluation.distributions import chi_square_p
-from understudy.server.evaluation.estimates import Insufficient
 
 ALARM: Final = 0.001  # p, below which a mismatch is held for real (Fabijan et al. 2019)
 _LEAST: Final = 5  # expected of a variant, below which chi-square is no approximation

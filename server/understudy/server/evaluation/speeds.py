@@ -7,7 +7,7 @@ not decide. Moments are those of `log_duration`; 1.5 means half as long again as
 from math import exp
 from typing import Final
 
-from understudy.server.evaluation.estimates import CONFIDENCE, Estimate, Insufficient, Interval
+from understudy.server.domain.estimates import CONFIDENCE, Estimate, Insufficient, Interval
 from understudy.server.evaluation.keys import Keyed, keyed_difference
 from understudy.server.evaluation.means import difference, mean, paired_difference
 from understudy.server.evaluation.moments import Moments

@@ -10,18 +10,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from understudy.server.evaluation.distributions import (
-    binomial_cdf,
-    binomial_quantile,
-    normal_critical,
-    t_critical,
-)
-from understudy.server.evaluation.estimates import (
+from understudy.server.domain.estimates import (
     CONFIDENCE,
     Estimate,
     Insufficient,
     Interval,
     Method,
+)
+from understudy.server.evaluation.distributions import (
+    binomial_cdf,
+    binomial_quantile,
+    normal_critical,
+    t_critical,
 )
 from understudy.server.evaluation.proportions import LEAST, Share, proportion, score_bounds
 
