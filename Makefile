@@ -37,7 +37,12 @@ lint: .venv/dev ## Check style, types and protos
 	$(BIN)/pyright
 
 test: .venv/dev ## Run the tests (ARGS='-k routing')
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/pytest -n 2 -m 'not proof and not alone'
+	$(BIN)/pytest -m 'alone and not proof'
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 proof: .venv/dev ## Run the proofs that take minutes
 	$(BIN)/pytest -m proof $(ARGS)
@@ -62,11 +67,17 @@ bench-isolation: .venv/dev ## Measure what a silent model in trouble costs the p
 bench-dashboard: .venv/dev ## Measure what open dashboards cost callers (ARGS='--blocks 2')
 	@exec $(BIN)/python -m benchmarks.dashboard $(ARGS)
 
+bench-reports: .venv/dev ## Measure what reports over a million records cost callers
+	@exec $(BIN)/python -m benchmarks.reports $(ARGS)
+
 bench-peers: .venv/dev ## Measure the service beside LiteLLM and Portkey (ARGS='--rounds 3')
 	@exec $(BIN)/python -m benchmarks.peers $(ARGS)
 
 bench-concurrency: .venv/dev ## Measure thousands of calls in flight (ARGS='--in-flight 2000')
 	@exec $(BIN)/python -m benchmarks.concurrency $(ARGS)
+
+bench-overload: .venv/dev ## Measure what is left at three times capacity; needs h2load
+	@exec $(BIN)/python -m benchmarks.overload $(ARGS)
 
 soak: .venv/dev ## Play faults for ten minutes, and look for what grows (ARGS='--minutes 60')
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
@@ -80,7 +91,7 @@ fuzz: .venv/dev ## Fuzz conversion, parsing, framing and the service for ten min
 lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra server --extra postgres --group dev pyproject.toml -o requirements-dev.txt
+	  --no-header --no-annotate --extra server --extra postgres --extra s3 --group dev pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra server --extra postgres --group build -c requirements-dev.txt pyproject.toml -o requirements.txt
 
@@ -104,4 +115,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard bench-peers bench-concurrency soak faults fuzz lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard bench-reports bench-peers bench-concurrency bench-overload soak faults fuzz lock

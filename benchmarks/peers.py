@@ -2,7 +2,7 @@
 
 LiteLLM's proxy and its in-process Router, each with and without `silent_model`, in a virtual
 environment of their own; Portkey's gateway where node is there. They are installed into
-benchmarks/.peers at the first run. What is compared is how many answers a core gives: they do
+.peers at the first run. What is compared is how many answers a core gives: they do
 other things besides, and the table says nothing of those.
 """
 
@@ -32,7 +32,7 @@ from benchmarks.load import Sample, memory, press
 from benchmarks.speed import STATES, configure
 from benchmarks.subjects import LOAD, SERVER, Subject, describe_machine, keep_to, serving, starting
 
-PLACE: Final = Path(__file__).parent / ".peers"
+PLACE: Final = Path(__file__).parent.parent / ".peers"
 LITELLM: Final = "litellm[proxy]"
 PORTKEY: Final = "@portkey-ai/gateway"
 HEADS = ("answers/s", "we, to this", "CPU µs", "p50 ms", "p99 ms", "RSS MiB", "failed")

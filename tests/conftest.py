@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,9 +11,20 @@ from .service.running import Demo, process
 
 __all__ = ["postgresql"]  # a fixture of every folder
 
+# Folders whose tests hold something to a time: others beside them would take theirs.
+ALONE = frozenset({"faults", "inprocess", "mirror", "proofs", "service", "upstream", "workers"})
+ROOT = Path(__file__).parent
+
 # A busy machine is no failure: what may take how long is measured by the benchmarks.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what has the machine to itself."""
+    for item in items:
+        if item.path.relative_to(ROOT).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -151,6 +151,31 @@ def test_the_life_of_an_experiment_is_as_told(demo: Demo) -> None:
     assert "poor answers" in ends[-1].stdout
 
 
+@pytest.mark.parametrize(
+    "command", [one for name in ("report", "export") for one in commands(f"understudy {name}")]
+)
+def test_reports_and_exports_work(command: str, demo: Demo, tmp_path: Path) -> None:
+    experiment = re.search(r"experiments/(\S+)", command)
+    if experiment is not None:
+        run(["understudy", "experiments", "create", experiment[1], "gpt-4=1", "llama-2=1"], demo)
+
+    done = run(["sh", "-c", command], demo, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_sinks_of_the_example_are_honoured(demo: Demo, tmp_path: Path) -> None:
+    section = next(one.text for one in blocks("yaml") if "  sinks:" in one.text)
+    models = "model_list: [{model_name: m, litellm_params: {model: simulated/m}}]\n"
+    keys = "environment_variables: {LANGFUSE_PUBLIC_KEY: pk-lf-1, LANGFUSE_SECRET_KEY: sk-lf-2}\n"
+    (tmp_path / "config.yaml").write_text(section + models + keys)
+
+    done = run(["understudy", "check", "config.yaml"], demo, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "collector:4318" in done.stdout
+
+
 def test_the_example_of_an_experiment_can_be_applied(demo: Demo, tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text(next(one.text for one in blocks("yaml") if one.text.startswith("experiment:")))

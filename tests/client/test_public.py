@@ -9,7 +9,14 @@ from understudy import client
 from understudy.client import AsyncClient, AsyncStream, Client, Stream, parameters, requests
 from understudy.v1.completion_pb2 import CreateCompletionRequest
 
-FUNCTIONS = ("completion", "completion_with_split_tests", "list_models")
+FUNCTIONS = (
+    "completion",
+    "completion_with_split_tests",
+    "feedback",
+    "list_models",
+    "pairs",
+    "records",
+)
 
 
 def public(owner: object) -> set[str]:

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 
 from understudy import client
-from understudy.client.retries import MOST_TRIES, Patience
+from understudy.client.retries import DEPOSIT, MOST_TRIES, RESERVE, Budget, Patience
 from understudy.client.statuses import REFUSALS, read_status
 from understudy.v1.completion_pb2 import (
     CreateCompletionRequest,
@@ -89,6 +89,28 @@ def test_waits_grow_and_end() -> None:
     waits = [patient.wait_after(refusal("OVERLOADED")) for _ in range(MOST_TRIES)]
 
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, None])
+
+
+def test_all_calls_together_repeat_little_of_what_was_too_much() -> None:
+    budget = Budget()
+    repeats = 0
+    for _ in range(1000):
+        budget.deposit()
+        patient = Patience(100.0, lambda: 0.0, lambda: 1.0, budget)
+        while patient.wait_after(refusal("OVERLOADED", seconds=1.0)) is not None:
+            repeats += 1
+
+    assert repeats == pytest.approx(1000 * DEPOSIT + RESERVE, abs=1)
+
+
+def test_a_server_that_goes_down_is_no_reason_to_repeat_less() -> None:
+    budget = Budget()
+    while budget.withdraw():
+        pass
+
+    patient = Patience(100.0, lambda: 0.0, lambda: 1.0, budget)
+
+    assert patient.wait_after(refusal("DRAINING")) is not None
 
 
 def test_waits_are_spread_from_zero() -> None:
@@ -196,3 +218,25 @@ def test_a_bare_unavailable_is_not_repeated(flavour: Flavour, stream: bool, serv
         ask(flavour, server.address, stream=stream)
 
     assert len(server.service.requests) == 1
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_one_client_does_not_press_on_a_server_that_has_too_much_to_do(
+    flavour: Flavour, server: Server
+) -> None:
+    def refuse(request: CreateCompletionRequest, context: Context) -> CreateCompletionResponse:
+        fail(
+            context,
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "OVERLOADED",
+            RetryInfo(retry_delay=Duration(nanos=200_000_000)),
+        )
+
+    server.service.unary = refuse
+    started = time.monotonic()
+
+    with pytest.raises(client.ResourceExhausted, match="OVERLOADED"):
+        ask(flavour, server.address)
+
+    assert len(server.service.requests) == MOST_TRIES
+    assert time.monotonic() - started >= 0.2 * (MOST_TRIES - 1)

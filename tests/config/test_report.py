@@ -27,7 +27,17 @@ def standings(config: Config) -> dict[str, Standing]:
         ("litellm_settings: {cache: false}", "litellm_settings.cache", IGNORED),
         ("litellm_settings: {max_budget: 0}", "litellm_settings.max_budget", MISSED),
         ("litellm_settings: {set_verbose: true}", "litellm_settings.set_verbose", IGNORED),
-        ("litellm_settings: {callbacks: otel}", "litellm_settings.callbacks.otel", MISSED),
+        ("litellm_settings: {callbacks: otel}", "litellm_settings.callbacks.otel", HONOURED),
+        (
+            "litellm_settings: {callbacks: prometheus}",
+            "litellm_settings.callbacks.prometheus",
+            HONOURED,
+        ),
+        (
+            "litellm_settings: {callbacks: braintrust}",
+            "litellm_settings.callbacks.braintrust",
+            MISSED,
+        ),
         (
             "litellm_settings: {success_callback: [langfuse]}",
             "litellm_settings.success_callback.langfuse",
@@ -144,14 +154,14 @@ def test_a_key_is_named_once_with_all_its_places_and_the_worst_come_first() -> N
 
 
 def test_what_is_missed_stops_the_service_until_it_is_accepted() -> None:
-    text = "guardrails: [a]\nlitellm_settings: {callbacks: [otel, x]}\nunderstudy: {accept_ignored: %s}"
+    text = "guardrails: [a]\nlitellm_settings: {callbacks: [braintrust, x]}\nunderstudy: {accept_ignored: %s}"
 
     before = refusals(read(text % "[guardrails]"))
     assert [line.split(" ")[:2] for line in before] == [
-        ["config.yaml:2:", "litellm_settings.callbacks.otel"],
+        ["config.yaml:2:", "litellm_settings.callbacks.braintrust"],
         ["config.yaml:2:", "litellm_settings.callbacks.x"],
     ]
-    accepted = "[guardrails, litellm_settings.callbacks.otel, litellm_settings.callbacks.x]"
+    accepted = "[guardrails, litellm_settings.callbacks.braintrust, litellm_settings.callbacks.x]"
     config = read(text % accepted)
     assert refusals(config) == []
     assert [key.accepted for key in config.report.keys[:3]] == [True, True, True]

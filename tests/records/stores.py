@@ -8,11 +8,13 @@ from typing import Literal
 
 from sqlalchemy import Engine
 
+from understudy.server.config.redaction import RedactionSettings
 from understudy.server.config.settings import RecordSettings, RetentionSettings
 from understudy.server.database.engine import open_engine
 from understudy.server.domain.deployment import Secret
-from understudy.server.records import Records, open_records
-from understudy.server.records.opening import FILE
+from understudy.server.ports import Sink
+from understudy.server.records import Listeners, Records, open_records
+from understudy.server.records.opening import FILE, NOT_REDACTED
 
 FLUSH = 0.02
 
@@ -46,9 +48,20 @@ class Store:
         return replace(settings, retention=retention) if retention else settings
 
     @contextmanager
-    def open(self, settings: RecordSettings | None = None) -> Generator[Records]:
-        """Open records on it until the block ends."""
-        records = open_records(settings or self.settings(), self.folder)
+    def open(
+        self,
+        settings: RecordSettings | None = None,
+        *,
+        sink: Sink | None = None,
+        redaction: RedactionSettings = NOT_REDACTED,
+    ) -> Generator[Records]:
+        """Open records on it until the block ends; a sink is told what they are made of."""
+        records = open_records(
+            settings or self.settings(),
+            self.folder,
+            redaction=redaction,
+            listeners=Listeners(sink) if sink is not None else None,
+        )
         try:
             yield records
         finally:

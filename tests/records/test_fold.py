@@ -3,6 +3,7 @@
 import pytest
 from msgspec import structs
 
+from understudy.server.capturing import Capture
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice, Completion
 from understudy.server.domain.costs import (
@@ -18,7 +19,7 @@ from understudy.server.domain.request import SplitMode, Target
 from understudy.server.errors import Reason
 from understudy.server.events import AttemptEnded, CallEnded, CallEvent, SilentEnded
 from understudy.server.records.batch import Batch
-from understudy.server.records.fold import LONGEST_TEXT, Capture, Fold
+from understudy.server.records.fold import LONGEST_TEXT, Fold
 
 from .telling import answered, attempt, request, silent_end
 

@@ -30,6 +30,7 @@ SAMPLES = {
     Kind.TEXT: '"gpt-*"',
     Kind.ROLE: "SILENT",
     Kind.OUTCOME: "PAIRED",
+    Kind.COST_STATUS: "EXACT",
     Kind.INSTANT: "2020-01-01T00:00:00Z",
     Kind.DURATION: "-1s",
     Kind.INTEGER: "0",

@@ -8,6 +8,8 @@ import grpc
 import pytest
 
 from understudy.server.domain.access import ApiKey, Identity, Role
+from understudy.server.domain.reports import Question, Update
+from understudy.server.errors import Reason, UnderstudyError
 from understudy.server.records import Records
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.guard import Calls, Guard
@@ -19,27 +21,42 @@ from ..stub.eventually import eventually_sync
 from .stores import Store
 from .telling import answered, new_pair_id, paired, request
 
+CALLER = (("authorization", "Bearer caller-key"),)
 READER = (("authorization", "Bearer reader-key"),)
 VIEWER = (("authorization", "Bearer viewer-key"),)
 
 
+class _NoReports:
+    """Computes none."""
+
+    async def get(self, question: Question) -> AsyncGenerator[Update]:
+        """Refuse."""
+        raise UnderstudyError(Reason.NOT_IMPLEMENTED, "there are no reports here")
+        yield
+
+    def tell(self, metric: str) -> str:
+        """Know none."""
+        return ""
+
+
 @asynccontextmanager
 async def serving(records: Records) -> AsyncGenerator["record_pb2_grpc.RecordServiceAsyncStub"]:
-    """Serve records to a viewer and a reader, and return a stub."""
+    """Serve records to a caller, a viewer and a reader, and return a stub."""
     async with listening(records) as target, grpc.aio.insecure_channel(target) as channel:
         yield record_pb2_grpc.RecordServiceStub(channel)
 
 
 @asynccontextmanager
 async def listening(records: Records) -> AsyncGenerator[str]:
-    """Serve records to a viewer and a reader, and return where."""
+    """Serve records to a caller, a viewer and a reader, and return where."""
     keys = [
         ApiKey(sha256(f"{role}-key".encode()).hexdigest(), Identity.of(role, frozenset({role})))
-        for role in (Role.VIEWER, Role.READER)
+        for role in (Role.CALLER, Role.VIEWER, Role.READER)
     ]
     server = grpc.aio.server()
     guard = Guard(server, Access(keys), Calls())
-    record_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(records.reader), guard.door)
+    servicer = RecordServicer(records.reader, records.feedback, _NoReports())
+    record_pb2_grpc.add_RecordServiceServicer_to_server(servicer, guard.door)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -169,15 +186,3 @@ async def test_a_store_that_is_away_is_unavailable_for_now(sqlite_store: Store) 
 
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
     assert told(raised.value).reason == "STORE_UNAVAILABLE"
-
-
-@pytest.mark.asyncio
-async def test_what_is_not_built_says_so(sqlite_store: Store) -> None:
-    with sqlite_store.open() as records:
-        async with serving(records) as stub:
-            with pytest.raises(grpc.aio.AioRpcError) as feedback:
-                await stub.CreateFeedback(record_pb2.CreateFeedbackRequest(), metadata=VIEWER)
-            with pytest.raises(grpc.aio.AioRpcError) as report:
-                await stub.GetReport(record_pb2.GetReportRequest(), metadata=VIEWER).read()
-
-    assert told(feedback.value).reason == told(report.value).reason == "NOT_IMPLEMENTED"

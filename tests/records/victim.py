@@ -1,6 +1,7 @@
 """A process that records, for tests that kill it or take its disk away.
 
     python -m tests.records.victim kill FOLDER [URL]    records until it is killed
+    python -m tests.records.victim tell FOLDER          the same, with a sink that writes a file
     python -m tests.records.victim full FOLDER          runs out of disk, then gets some back
 
 It writes a line of JSON whenever there is something to tell.
@@ -12,9 +13,11 @@ import resource
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from understudy.server.domain.mirroring import Outcome
+from understudy.server.domain.tellings import Generation, Telling
 from understudy.server.records import Records
 
 from ..stub.eventually import eventually_sync
@@ -22,6 +25,7 @@ from .stores import Store
 from .telling import answered, new_pair_id, paired, silent_end
 
 IN_FLIGHT = 20
+_MOST_WAITING = 5_000  # events and rows: one that is far behind drops some, which is another story
 _ENDS = (Outcome.PAIRED, Outcome.FAILED, Outcome.SHED, Outcome.CANCELLED)
 
 
@@ -30,7 +34,26 @@ def tell(**figures: object) -> None:
     print(json.dumps(figures), flush=True)
 
 
-def record_for_ever(records: Records) -> None:
+class Told:
+    """A sink that appends the ids of calls to a file."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file = file.open("a")
+
+    def tell(self, tellings: Sequence[Telling]) -> None:
+        """Append, and have the system have it."""
+        for one in tellings:
+            if isinstance(one, Generation):
+                self._file.write(f"{one.record.id}\n")
+        self._file.flush()
+
+    def close(self, timeout: float) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def record_for_ever(records: Records, pause: float) -> None:
     """Keep 20 copies in flight, and tell how many rows are written."""
     under_way: deque[tuple[str, float]] = deque()
     told = 0
@@ -47,7 +70,9 @@ def record_for_ever(records: Records) -> None:
             told = written
             tell(written=written)
         if number % 10 == 0:
-            time.sleep(0.001)
+            time.sleep(pause)
+        while records.recorder.figures.waiting > _MOST_WAITING:
+            time.sleep(pause)
 
 
 def run_out_of_disk(records: Records, store: Store) -> None:
@@ -73,11 +98,12 @@ def run_out_of_disk(records: Records, store: Store) -> None:
 def main(what: str, folder: str, url: str = "") -> None:
     """Do what is asked."""
     store = Store(Path(folder), url)
-    with store.open() as records:
+    sink = Told(store.folder / "told") if what == "tell" else None
+    with store.open(sink=sink) as records:
         if what == "full":
             run_out_of_disk(records, store)
         else:
-            record_for_ever(records)
+            record_for_ever(records, 0.01 if what == "tell" else 0.001)
 
 
 if __name__ == "__main__":

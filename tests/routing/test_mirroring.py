@@ -26,6 +26,7 @@ def plan(
     *,
     pair_id: str = "pair",
     after: bool = False,
+    share: float = 1.0,
 ) -> MirrorPlan:
     return plan_mirror(
         live,
@@ -35,6 +36,7 @@ def plan(
         pair_id,
         Random(1).random,
         after_primary=after,
+        share=share,
     )
 
 
@@ -140,3 +142,18 @@ def test_the_same_pair_is_always_sampled_or_never() -> None:
     assert [is_sampled(f"pair-{number}", "silent", 0.5) for number in range(8)] == [
         is_sampled(f"pair-{number}", "silent", 0.5) for number in range(8)
     ]
+
+
+def test_a_busy_service_samples_fewer_of_the_same_pairs() -> None:
+    primary = replace(PRIMARY, silent_models=(SilentModel("silent", fraction=0.5),))
+    live = snapshot(primary, elsewhere(SILENT))
+    calm = {f"{at}" for at in range(2000) if plan(live, primary, pair_id=f"{at}").beside}
+
+    found = {f"{at}": plan(live, primary, pair_id=f"{at}", share=0.2) for at in range(2000)}
+
+    offered = {name for name, one in found.items() if one.beside}
+    why = {name: one.passed_over[0].reason for name, one in found.items() if one.passed_over}
+    assert offered < calm
+    assert abs(len(offered) / 2000 - 0.1) < 4 * math.sqrt(0.1 * 0.9 / 2000)
+    assert {found[name].beside[0].fraction for name in offered} == {0.1}
+    assert all((reason == "YIELDED") == (name in calm) for name, reason in why.items())

@@ -221,8 +221,12 @@ async def test_a_group_falls_back_to_another() -> None:
 
 
 @pytest.mark.asyncio
-async def test_an_unbuilt_rpc_says_so() -> None:
-    async with FaultStub() as stub, local(write(deployment(stub, "g"))) as running:
+async def test_where_nothing_is_recorded_there_is_nothing_to_ask_about() -> None:
+    config = {"server": {"port": 0}, "records": {"enabled": False}}
+    async with (
+        FaultStub() as stub,
+        local(write(deployment(stub, "g"), understudy=config)) as running,
+    ):
         records = record_pb2_grpc.RecordServiceStub(running.channel)
         with pytest.raises(grpc.aio.AioRpcError) as unbuilt:
             await records.CreateFeedback(record_pb2.CreateFeedbackRequest())

@@ -12,6 +12,7 @@ from understudy.v1 import completion_pb2, completion_pb2_grpc
 
 from ..stub.eventually import eventually
 from ..stub.faultstub import FaultStub
+from ..stub.hostile import make_bomb
 from .asking import prompt
 from .configs import deployment, write
 from .running import local, serving
@@ -161,6 +162,7 @@ async def test_whatever_the_silent_model_does_the_answer_is_the_same_and_on_time
     mode: str,
 ) -> None:
     """M-1 to M-10."""
+    make_bomb(70)  # on the stub's loop, which is the primary's as well, it would be in its way
     async with FaultStub() as primary, FaultStub() as silent:
         plain = write(deployment(primary, "primary"), deployment(silent, "silent", mode))
         async with local(plain) as running:

@@ -71,7 +71,7 @@ def unpack(trailers: tuple[tuple[str, str | bytes], ...]) -> dict[str, any_pb2.A
     return {one.type_url.rpartition(".")[2]: one for one in Status.FromString(raw).details}
 
 
-@pytest.mark.parametrize(("reason", "code", "details"), ROWS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("reason", "code", "details"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_reason_is_told_by_its_row(
     reason: Reason, code: grpc.StatusCode, details: set[str]
 ) -> None:

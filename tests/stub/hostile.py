@@ -57,12 +57,13 @@ def _mark_bom(plan: Plan, _: str) -> None:
 
 
 @cache
-def _make_bomb(mebibytes: int) -> bytes:
+def make_bomb(mebibytes: int) -> bytes:
+    """Return so much of nothing, compressed. It takes a while the first time."""
     return gzip.compress(_MEBIBYTE * mebibytes)
 
 
 def _compress(plan: Plan, argument: str) -> None:
-    plan.body = _make_bomb(int(argument)) if argument else gzip.compress(b"".join(plan.pieces()))
+    plan.body = make_bomb(int(argument)) if argument else gzip.compress(b"".join(plan.pieces()))
     plan.headers.append(("content-encoding", "gzip"))
 
 

@@ -35,6 +35,14 @@ def test_one_worker_has_everything() -> None:
     assert share(settings, 1) == settings
 
 
+def test_a_cap_that_workers_share_is_each_ones() -> None:
+    settings = MirrorSettings(max_in_flight=8, budget=BudgetSettings(usd=3))
+
+    part = share(settings, 4, divides_budget=False)
+
+    assert (part.max_in_flight, part.budget) == (2, settings.budget)
+
+
 def status(revision: int = 5, **silent: int) -> pb.GetStatusResponse:
     """How one process is."""
     return pb.GetStatusResponse(
@@ -78,6 +86,29 @@ def test_counts_are_added_and_the_oldest_revision_told() -> None:
     )
     assert (b.spent_nano_usd, b.cap_nano_usd) == (13, 100)
     assert (c.offered, c.cap_nano_usd) == (4, 100)
+
+
+def test_what_is_spent_of_a_shared_cap_is_told_by_who_heard_last_and_not_added_up() -> None:
+    parts = [status(b=spent) for spent in (3, 9, 5)]
+    for part, heard in zip(parts, (10, 30, 20), strict=True):
+        silent = part.mirror.silent_models[0]
+        silent.overshoot_nano_usd, silent.lost_nano_usd = heard + 1, heard + 2
+        silent.leased_nano_usd = heard + 3
+        silent.spent_time.FromSeconds(heard)
+    (b,) = sum_status([*parts, status()], Timestamp()).mirror.silent_models
+
+    assert b.offered == 17
+    assert (b.spent_nano_usd, b.cap_nano_usd, b.spent_time.seconds) == (9, 50, 30)
+    assert (b.overshoot_nano_usd, b.lost_nano_usd, b.leased_nano_usd) == (31, 32, 33)
+
+
+def test_what_processes_spend_of_caps_of_their_own_is_added_up() -> None:
+    one, other = status(b=3), status(b=4)
+    one.mirror.silent_models[0].overshoot_nano_usd = 7
+    (b,) = sum_status([one, other], Timestamp()).mirror.silent_models
+
+    assert (b.spent_nano_usd, b.overshoot_nano_usd, b.cap_nano_usd) == (7, 7, 100)
+    assert not b.HasField("spent_time")
 
 
 def test_the_worst_state_is_told_with_its_reason() -> None:

@@ -10,6 +10,9 @@
     r = await client.acompletion(model="gpt-4", messages=[...])
     async for piece in client.acompletion(model="gpt-4", messages=[...], stream=True): ...
 
+    client.feedback(r, "helpful", True)
+    for record in client.records(since="7d"): ...
+
     with client.Client("host:50051", api_key=..., tls=True, timeout=30) as c:
         c.completion(models={"gpt-4": 0.8, "llama-2": 0.2}, messages=[...])
 
@@ -28,10 +31,16 @@ from understudy.client.async_stream import AsyncStream
 from understudy.client.defaults import (
     acompletion,
     acompletion_with_split_tests,
+    afeedback,
     alist_models,
+    apairs,
+    arecords,
     completion,
     completion_with_split_tests,
+    feedback,
     list_models,
+    pairs,
+    records,
 )
 from understudy.client.errors import (
     Aborted,
@@ -88,9 +97,15 @@ __all__ = [
     "Violation",
     "acompletion",
     "acompletion_with_split_tests",
+    "afeedback",
     "alist_models",
+    "apairs",
+    "arecords",
     "completion",
     "completion_with_split_tests",
+    "feedback",
     "list_models",
+    "pairs",
+    "records",
     "to_dict",
 ]

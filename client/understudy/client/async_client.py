@@ -12,6 +12,7 @@ from typing import Literal, Self, TypeVar, Unpack, overload
 import grpc
 
 from understudy.client import forking
+from understudy.client.async_history import AsyncHistory
 from understudy.client.async_stream import AsyncStream, Opened, is_being_cancelled
 from understudy.client.errors import NO_SERVER
 from understudy.client.lines import AsyncLine, LoopLines
@@ -31,7 +32,7 @@ from understudy.v1.completion_pb2 import (
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncHistory):
     """A connection to Understudy, for use by any number of tasks and event loops.
 
     What is not given is taken from UNDERSTUDY_TARGET, UNDERSTUDY_API_KEY, UNDERSTUDY_CA_FILE and

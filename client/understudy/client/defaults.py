@@ -5,16 +5,18 @@ what it said. An asynchronous client serves every event loop.
 """
 
 import os
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from typing import Literal, Unpack, overload
 
 from understudy.client.async_client import AsyncClient
 from understudy.client.async_stream import AsyncStream
+from understudy.client.history import Judged, Since
 from understudy.client.parameters import CallParameters, MessageInput, Parameters
 from understudy.client.settings import ENVIRONMENT
 from understudy.client.stream import Stream
 from understudy.client.sync_client import Client
 from understudy.v1.completion_pb2 import CreateCompletionResponse, Model
+from understudy.v1.record_pb2 import Pair, Record
 
 Environment = tuple[str | None, ...]
 
@@ -198,6 +200,80 @@ def list_models(*, timeout: float | None = None) -> list[Model]:
 def alist_models(*, timeout: float | None = None) -> Coroutine[object, None, list[Model]]:
     """List the model groups and aliases that a caller may name."""
     return _async_client().list_models(timeout=timeout)
+
+
+def feedback(
+    answer: Judged,
+    metric: str,
+    value: bool | float | str,
+    *,
+    silent_model: str = "",
+    feedback_id: str = "",
+    timeout: float | None = None,
+) -> str:
+    """Say what an answer was worth, as `Client.feedback`."""
+    return _client().feedback(
+        answer, metric, value, silent_model=silent_model, feedback_id=feedback_id, timeout=timeout
+    )
+
+
+def afeedback(
+    answer: Judged,
+    metric: str,
+    value: bool | float | str,
+    *,
+    silent_model: str = "",
+    feedback_id: str = "",
+    timeout: float | None = None,
+) -> Coroutine[object, None, str]:
+    """Say what an answer was worth, as `AsyncClient.feedback`."""
+    return _async_client().feedback(
+        answer, metric, value, silent_model=silent_model, feedback_id=feedback_id, timeout=timeout
+    )
+
+
+def records(
+    filter: str = "",
+    *,
+    since: Since | None = None,
+    order_by: str = "",
+    timeout: float | None = None,
+) -> Iterator[Record]:
+    """Go through upstream calls, as `Client.records`."""
+    return _client().records(filter, since=since, order_by=order_by, timeout=timeout)
+
+
+def pairs(
+    filter: str = "",
+    *,
+    since: Since | None = None,
+    order_by: str = "",
+    timeout: float | None = None,
+) -> Iterator[Pair]:
+    """Go through requests that were played to a silent model, as `Client.pairs`."""
+    return _client().pairs(filter, since=since, order_by=order_by, timeout=timeout)
+
+
+def arecords(
+    filter: str = "",
+    *,
+    since: Since | None = None,
+    order_by: str = "",
+    timeout: float | None = None,
+) -> AsyncIterator[Record]:
+    """Go through upstream calls, as `AsyncClient.records`."""
+    return _async_client().records(filter, since=since, order_by=order_by, timeout=timeout)
+
+
+def apairs(
+    filter: str = "",
+    *,
+    since: Since | None = None,
+    order_by: str = "",
+    timeout: float | None = None,
+) -> AsyncIterator[Pair]:
+    """Go through requests that were played to a silent model, as `AsyncClient.pairs`."""
+    return _async_client().pairs(filter, since=since, order_by=order_by, timeout=timeout)
 
 
 def _client() -> Client:

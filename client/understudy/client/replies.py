@@ -1,6 +1,7 @@
 """Turns answers into dicts of OpenAI's shape.
 
-What Understudy adds is under one key, `understudy`. The way there is `messages` and `requests`.
+What Understudy adds is under one key, `understudy`. The way there is `messages` and `requests`;
+what was recorded of calls is `recorded`.
 """
 
 import json
@@ -8,6 +9,7 @@ from typing import Any, cast
 
 from google.protobuf.message import Message
 
+from understudy.client.recorded import write_feedback, write_pair, write_record
 from understudy.v1.chat_pb2 import (
     ChatMessage,
     ContentPart,
@@ -25,13 +27,17 @@ from understudy.v1.completion_pb2 import (
     Model,
     StreamCompletionResponse,
 )
+from understudy.v1.record_pb2 import Feedback, Pair, Record
 
 Dict = dict[str, Any]
 Answer = CreateCompletionResponse | StreamCompletionResponse
 
 
-def to_dict(reply: Answer | ChatMessage | Model) -> Dict:
-    """Return an answer, a piece of one, a message or a model as OpenAI writes it.
+def to_dict(reply: Answer | Choice | ChatMessage | Model | Record | Pair | Feedback) -> Dict:
+    """Return an answer, a piece or a part of one, a message or a model as OpenAI writes it.
+
+    A record, a pair or feedback becomes a dict of all its fields: `None` for what is unset, text
+    in ISO 8601 for instants, seconds for durations.
 
     `understudy` holds the routing, cost, warnings and further provider fields. A message without
     content has `None` there, as OpenAI's have; a piece of one leaves it out.
@@ -49,10 +55,30 @@ def to_dict(reply: Answer | ChatMessage | Model) -> Dict:
                 "choices": [_choice_delta(choice) for choice in reply.choices],
                 **_tail(reply),
             }
+        case Choice():
+            return _choice(reply)
         case ChatMessage():
             return _message(reply)
         case Model():
             return _model(reply)
+        case Record():
+            return write_record(reply, _inner)
+        case Pair():
+            return write_pair(reply, _inner)
+        case Feedback():
+            return write_feedback(reply)
+
+
+def _inner(part: ChatMessage | Choice | Usage | Cost) -> Dict:
+    match part:
+        case ChatMessage():
+            return _message(part)
+        case Choice():
+            return _choice(part)
+        case Usage():
+            return _usage(part)
+        case Cost():
+            return _cost(part)
 
 
 def _head(answer: Answer, kind: str) -> Dict:

@@ -19,6 +19,7 @@ from understudy.client.parameters import CallParameters, MessageInput, Parameter
 from understudy.client.requests import name_split
 from understudy.client.settings import Tls, read_settings
 from understudy.client.stream import Stream
+from understudy.client.sync_history import History
 from understudy.client.terms import MODELS_PER_PAGE, Terms, tell_closed, warn_of_plaintext
 from understudy.v1.completion_pb2 import (
     CreateCompletionRequest,
@@ -30,7 +31,7 @@ from understudy.v1.completion_pb2 import (
 T = TypeVar("T")
 
 
-class Client:
+class Client(History):
     """A connection to Understudy, for use by any number of threads.
 
     What is not given is taken from UNDERSTUDY_TARGET, UNDERSTUDY_API_KEY, UNDERSTUDY_CA_FILE and

@@ -7,7 +7,7 @@ import random
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import grpc
@@ -15,7 +15,7 @@ import grpc
 from understudy.client.errors import Cancelled, Failure, UnderstudyError
 from understudy.client.parameters import MessageInput
 from understudy.client.requests import build_request
-from understudy.client.retries import Patience
+from understudy.client.retries import Budget, Patience
 from understudy.client.settings import Settings, check_timeout
 from understudy.client.statuses import read_error
 from understudy.v1.completion_pb2 import CreateCompletionRequest
@@ -28,6 +28,7 @@ class Terms:
     """The settings of a client, and what follows from them for each call."""
 
     settings: Settings
+    _budget: Budget = field(default_factory=Budget, init=False, repr=False, compare=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -52,7 +53,8 @@ class Terms:
 
     def patience(self, timeout: float) -> Patience:
         """Return the patience for one call, which begins now."""
-        return Patience(timeout, time.monotonic, random.random)
+        self._budget.deposit()
+        return Patience(timeout, time.monotonic, random.random, self._budget)
 
     def tell(self, error: grpc.RpcError, timeout: float) -> UnderstudyError:
         """Return the error of ours for one of gRPC's."""

@@ -156,6 +156,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The experiment is a draft and serves nobody yet: `StartExperiment` changes that.
     Metadata: experiment.
     """
+    ERROR_REASON_FEEDBACK_EXISTS: _ErrorReason.ValueType  # 62
+    """The id is that of another feedback: with another pair, silent model, metric or value.
+    Metadata: feedback.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The values of `google.rpc.ErrorInfo.reason`, without the prefix `ERROR_REASON_`. The domain is
@@ -298,5 +302,9 @@ was looked up or contacted. Metadata: origin.
 ERROR_REASON_EXPERIMENT_NOT_STARTED: ErrorReason.ValueType  # 61
 """The experiment is a draft and serves nobody yet: `StartExperiment` changes that.
 Metadata: experiment.
+"""
+ERROR_REASON_FEEDBACK_EXISTS: ErrorReason.ValueType  # 62
+"""The id is that of another feedback: with another pair, silent model, metric or value.
+Metadata: feedback.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

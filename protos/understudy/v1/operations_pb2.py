@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eunderstudy/v1/operations.proto\x12\runderstudy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xaa\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0f\x63onfig_revision\x18\x02 \x01(\x03\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x34\n\x0b\x64\x65ployments\x18\x05 \x03(\x0b\x32\x1f.understudy.v1.DeploymentStatus\x12+\n\x06mirror\x18\x06 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus\x12/\n\x0b\x63onfig_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63onfig_error\x18\x08 \x01(\t\"\xa0\x03\n\x10\x44\x65ploymentStatus\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x13\n\x0bmodel_group\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.understudy.v1.DeploymentStatus.State\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\r\n\x05share\x18\x07 \x01(\x01\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntrial_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\x12\x10\n\x0cSTATE_WAKING\x10\x04\x12\x12\n\x0eSTATE_UNUSABLE\x10\x05\"\x90\x01\n\x0cMirrorStatus\x12\x0e\n\x06paused\x18\x01 \x01(\x08\x12\x0e\n\x06queued\x18\x02 \x01(\x05\x12\x14\n\x0cqueued_bytes\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x37\n\rsilent_models\x18\x05 \x03(\x0b\x32 .understudy.v1.SilentModelStatus\"\x91\x05\n\x11SilentModelStatus\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.understudy.v1.DeploymentStatus.State\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x1a\n\x12\x65\x66\x66\x65\x63tive_fraction\x18\x05 \x01(\x01\x12\x0f\n\x07offered\x18\x06 \x01(\x03\x12@\n\x08outcomes\x18\x07 \x03(\x0b\x32..understudy.v1.SilentModelStatus.OutcomesEntry\x12\x38\n\x04shed\x18\x08 \x03(\x0b\x32*.understudy.v1.SilentModelStatus.ShedEntry\x12G\n\x0cnot_mirrored\x18\t \x03(\x0b\x32\x31.understudy.v1.SilentModelStatus.NotMirroredEntry\x12\x1b\n\x0espent_nano_usd\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x0c\x63\x61p_nano_usd\x18\x0b \x01(\x03H\x01\x88\x01\x01\x12-\n\ncap_window\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a+\n\tShedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x32\n\x10NotMirroredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x11\n\x0f_spent_nano_usdB\x0f\n\r_cap_nano_usd\"<\n\x15PauseMirroringRequest\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"E\n\x16PauseMirroringResponse\x12+\n\x06mirror\x18\x01 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus\"=\n\x16ResumeMirroringRequest\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"F\n\x17ResumeMirroringResponse\x12+\n\x06mirror\x18\x01 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus2\xa4\x02\n\x11OperationsService\x12N\n\tGetStatus\x12\x1f.understudy.v1.GetStatusRequest\x1a .understudy.v1.GetStatusResponse\x12]\n\x0ePauseMirroring\x12$.understudy.v1.PauseMirroringRequest\x1a%.understudy.v1.PauseMirroringResponse\x12`\n\x0fResumeMirroring\x12%.understudy.v1.ResumeMirroringRequest\x1a&.understudy.v1.ResumeMirroringResponseB-\n\runderstudy.v1P\x01Z\x1aunderstudy/v1;understudyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eunderstudy/v1/operations.proto\x12\runderstudy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xf4\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0f\x63onfig_revision\x18\x02 \x01(\x03\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x34\n\x0b\x64\x65ployments\x18\x05 \x03(\x0b\x32\x1f.understudy.v1.DeploymentStatus\x12+\n\x06mirror\x18\x06 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus\x12/\n\x0b\x63onfig_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63onfig_error\x18\x08 \x01(\t\x12(\n\x05sinks\x18\t \x03(\x0b\x32\x19.understudy.v1.SinkStatus\x12\x0f\n\x07refused\x18\n \x01(\x03\x12\r\n\x05\x62\x65gun\x18\x0b \x01(\x03\"\x86\x01\n\nSinkStatus\x12\x0c\n\x04sink\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\x12\x0c\n\x04sent\x18\x03 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x03\x12&\n\x03lag\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\naway_cause\x18\x06 \x01(\t\"\xa0\x03\n\x10\x44\x65ploymentStatus\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x13\n\x0bmodel_group\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.understudy.v1.DeploymentStatus.State\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\r\n\x05share\x18\x07 \x01(\x01\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntrial_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\x12\x10\n\x0cSTATE_WAKING\x10\x04\x12\x12\n\x0eSTATE_UNUSABLE\x10\x05\"\x9f\x01\n\x0cMirrorStatus\x12\x0e\n\x06paused\x18\x01 \x01(\x08\x12\x0e\n\x06queued\x18\x02 \x01(\x05\x12\x14\n\x0cqueued_bytes\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x37\n\rsilent_models\x18\x05 \x03(\x0b\x32 .understudy.v1.SilentModelStatus\x12\r\n\x05share\x18\x06 \x01(\x01\"\x8d\x06\n\x11SilentModelStatus\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x34\n\x05state\x18\x03 \x01(\x0e\x32%.understudy.v1.DeploymentStatus.State\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x1a\n\x12\x65\x66\x66\x65\x63tive_fraction\x18\x05 \x01(\x01\x12\x0f\n\x07offered\x18\x06 \x01(\x03\x12@\n\x08outcomes\x18\x07 \x03(\x0b\x32..understudy.v1.SilentModelStatus.OutcomesEntry\x12\x38\n\x04shed\x18\x08 \x03(\x0b\x32*.understudy.v1.SilentModelStatus.ShedEntry\x12G\n\x0cnot_mirrored\x18\t \x03(\x0b\x32\x31.understudy.v1.SilentModelStatus.NotMirroredEntry\x12\x1b\n\x0espent_nano_usd\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x0c\x63\x61p_nano_usd\x18\x0b \x01(\x03H\x01\x88\x01\x01\x12-\n\ncap_window\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12overshoot_nano_usd\x18\r \x01(\x03\x12\x15\n\rlost_nano_usd\x18\x0e \x01(\x03\x12\x17\n\x0fleased_nano_usd\x18\x0f \x01(\x03\x12.\n\nspent_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a+\n\tShedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x32\n\x10NotMirroredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x11\n\x0f_spent_nano_usdB\x0f\n\r_cap_nano_usd\"<\n\x15PauseMirroringRequest\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"E\n\x16PauseMirroringResponse\x12+\n\x06mirror\x18\x01 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus\"=\n\x16ResumeMirroringRequest\x12\x14\n\x0csilent_model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"F\n\x17ResumeMirroringResponse\x12+\n\x06mirror\x18\x01 \x01(\x0b\x32\x1b.understudy.v1.MirrorStatus2\xa4\x02\n\x11OperationsService\x12N\n\tGetStatus\x12\x1f.understudy.v1.GetStatusRequest\x1a .understudy.v1.GetStatusResponse\x12]\n\x0ePauseMirroring\x12$.understudy.v1.PauseMirroringRequest\x1a%.understudy.v1.PauseMirroringResponse\x12`\n\x0fResumeMirroring\x12%.understudy.v1.ResumeMirroringRequest\x1a&.understudy.v1.ResumeMirroringResponseB-\n\runderstudy.v1P\x01Z\x1aunderstudy/v1;understudyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,29 +43,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=114
   _globals['_GETSTATUSREQUEST']._serialized_end=132
   _globals['_GETSTATUSRESPONSE']._serialized_start=135
-  _globals['_GETSTATUSRESPONSE']._serialized_end=433
-  _globals['_DEPLOYMENTSTATUS']._serialized_start=436
-  _globals['_DEPLOYMENTSTATUS']._serialized_end=852
-  _globals['_DEPLOYMENTSTATUS_STATE']._serialized_start=729
-  _globals['_DEPLOYMENTSTATUS_STATE']._serialized_end=852
-  _globals['_MIRRORSTATUS']._serialized_start=855
-  _globals['_MIRRORSTATUS']._serialized_end=999
-  _globals['_SILENTMODELSTATUS']._serialized_start=1002
-  _globals['_SILENTMODELSTATUS']._serialized_end=1659
-  _globals['_SILENTMODELSTATUS_OUTCOMESENTRY']._serialized_start=1479
-  _globals['_SILENTMODELSTATUS_OUTCOMESENTRY']._serialized_end=1526
-  _globals['_SILENTMODELSTATUS_SHEDENTRY']._serialized_start=1528
-  _globals['_SILENTMODELSTATUS_SHEDENTRY']._serialized_end=1571
-  _globals['_SILENTMODELSTATUS_NOTMIRROREDENTRY']._serialized_start=1573
-  _globals['_SILENTMODELSTATUS_NOTMIRROREDENTRY']._serialized_end=1623
-  _globals['_PAUSEMIRRORINGREQUEST']._serialized_start=1661
-  _globals['_PAUSEMIRRORINGREQUEST']._serialized_end=1721
-  _globals['_PAUSEMIRRORINGRESPONSE']._serialized_start=1723
-  _globals['_PAUSEMIRRORINGRESPONSE']._serialized_end=1792
-  _globals['_RESUMEMIRRORINGREQUEST']._serialized_start=1794
-  _globals['_RESUMEMIRRORINGREQUEST']._serialized_end=1855
-  _globals['_RESUMEMIRRORINGRESPONSE']._serialized_start=1857
-  _globals['_RESUMEMIRRORINGRESPONSE']._serialized_end=1927
-  _globals['_OPERATIONSSERVICE']._serialized_start=1930
-  _globals['_OPERATIONSSERVICE']._serialized_end=2222
+  _globals['_GETSTATUSRESPONSE']._serialized_end=507
+  _globals['_SINKSTATUS']._serialized_start=510
+  _globals['_SINKSTATUS']._serialized_end=644
+  _globals['_DEPLOYMENTSTATUS']._serialized_start=647
+  _globals['_DEPLOYMENTSTATUS']._serialized_end=1063
+  _globals['_DEPLOYMENTSTATUS_STATE']._serialized_start=940
+  _globals['_DEPLOYMENTSTATUS_STATE']._serialized_end=1063
+  _globals['_MIRRORSTATUS']._serialized_start=1066
+  _globals['_MIRRORSTATUS']._serialized_end=1225
+  _globals['_SILENTMODELSTATUS']._serialized_start=1228
+  _globals['_SILENTMODELSTATUS']._serialized_end=2009
+  _globals['_SILENTMODELSTATUS_OUTCOMESENTRY']._serialized_start=1829
+  _globals['_SILENTMODELSTATUS_OUTCOMESENTRY']._serialized_end=1876
+  _globals['_SILENTMODELSTATUS_SHEDENTRY']._serialized_start=1878
+  _globals['_SILENTMODELSTATUS_SHEDENTRY']._serialized_end=1921
+  _globals['_SILENTMODELSTATUS_NOTMIRROREDENTRY']._serialized_start=1923
+  _globals['_SILENTMODELSTATUS_NOTMIRROREDENTRY']._serialized_end=1973
+  _globals['_PAUSEMIRRORINGREQUEST']._serialized_start=2011
+  _globals['_PAUSEMIRRORINGREQUEST']._serialized_end=2071
+  _globals['_PAUSEMIRRORINGRESPONSE']._serialized_start=2073
+  _globals['_PAUSEMIRRORINGRESPONSE']._serialized_end=2142
+  _globals['_RESUMEMIRRORINGREQUEST']._serialized_start=2144
+  _globals['_RESUMEMIRRORINGREQUEST']._serialized_end=2205
+  _globals['_RESUMEMIRRORINGRESPONSE']._serialized_start=2207
+  _globals['_RESUMEMIRRORINGRESPONSE']._serialized_end=2277
+  _globals['_OPERATIONSSERVICE']._serialized_start=2280
+  _globals['_OPERATIONSSERVICE']._serialized_end=2572
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,9 @@ class GetStatusResponse(_message.Message):
     MIRROR_FIELD_NUMBER: _builtins.int
     CONFIG_TIME_FIELD_NUMBER: _builtins.int
     CONFIG_ERROR_FIELD_NUMBER: _builtins.int
+    SINKS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Of the package."""
     config_revision: _builtins.int
@@ -62,6 +65,10 @@ class GetStatusResponse(_message.Message):
     """Why the file could not be read again since, a fault a line: what was read before goes on. Empty
     if it could.
     """
+    refused: _builtins.int
+    """Completions refused as OVERLOADED since the start. There is no record of them."""
+    begun: _builtins.int
+    """Completions begun since the start."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When the process began."""
@@ -78,6 +85,10 @@ class GetStatusResponse(_message.Message):
     def config_time(self) -> _timestamp_pb2.Timestamp:
         """When the configuration file in use was read."""
 
+    @_builtins.property
+    def sinks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SinkStatus]:
+        """Each tool that is told of calls."""
+
     def __init__(
         self,
         *,
@@ -89,14 +100,61 @@ class GetStatusResponse(_message.Message):
         mirror: Global___MirrorStatus | None = ...,
         config_time: _timestamp_pb2.Timestamp | None = ...,
         config_error: _builtins.str = ...,
+        sinks: _abc.Iterable[Global___SinkStatus] | None = ...,
+        refused: _builtins.int = ...,
+        begun: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config_time", b"config_time", "mirror", b"mirror", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_error", b"config_error", "config_revision", b"config_revision", "config_time", b"config_time", "deployments", b"deployments", "in_flight", b"in_flight", "mirror", b"mirror", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "config_error", b"config_error", "config_revision", b"config_revision", "config_time", b"config_time", "deployments", b"deployments", "in_flight", b"in_flight", "mirror", b"mirror", "refused", b"refused", "sinks", b"sinks", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class SinkStatus(_message.Message):
+    """How far a tool has heard of calls. Counts are of what it was told since the start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINK_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
+    AWAY_CAUSE_FIELD_NUMBER: _builtins.int
+    sink: _builtins.str
+    """Its name, such as "langfuse"."""
+    waiting: _builtins.int
+    """What has not arrived yet."""
+    sent: _builtins.int
+    """What has arrived."""
+    dropped: _builtins.int
+    """What never will."""
+    away_cause: _builtins.str
+    """Why the last attempt did not arrive, for people. Empty while all is well."""
+    @_builtins.property
+    def lag(self) -> _duration_pb2.Duration:
+        """How long the oldest that waits has been waiting."""
+
+    def __init__(
+        self,
+        *,
+        sink: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+        sent: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        lag: _duration_pb2.Duration | None = ...,
+        away_cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lag", b"lag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["away_cause", b"away_cause", "dropped", b"dropped", "lag", b"lag", "sent", b"sent", "sink", b"sink", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SinkStatus: _TypeAlias = SinkStatus  # noqa: Y015
 
 @_typing.final
 class DeploymentStatus(_message.Message):
@@ -206,6 +264,7 @@ class MirrorStatus(_message.Message):
     QUEUED_BYTES_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     SILENT_MODELS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
     paused: _builtins.bool
     """Whether all mirroring is paused."""
     queued: _builtins.int
@@ -214,6 +273,10 @@ class MirrorStatus(_message.Message):
     """Bytes waiting."""
     in_flight: _builtins.int
     """Copies under way."""
+    share: _builtins.float
+    """What is left of each silent model's fraction while the service is busy, in (0, 1]. What it
+    costs is not offered, and counted as not mirrored, YIELDED.
+    """
     @_builtins.property
     def silent_models(self) -> _containers.RepeatedCompositeFieldContainer[Global___SilentModelStatus]:
         """Each silent model."""
@@ -226,10 +289,11 @@ class MirrorStatus(_message.Message):
         queued_bytes: _builtins.int = ...,
         in_flight: _builtins.int = ...,
         silent_models: _abc.Iterable[Global___SilentModelStatus] | None = ...,
+        share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "paused", b"paused", "queued", b"queued", "queued_bytes", b"queued_bytes", "silent_models", b"silent_models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "paused", b"paused", "queued", b"queued", "queued_bytes", b"queued_bytes", "share", b"share", "silent_models", b"silent_models"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -313,6 +377,10 @@ class SilentModelStatus(_message.Message):
     SPENT_NANO_USD_FIELD_NUMBER: _builtins.int
     CAP_NANO_USD_FIELD_NUMBER: _builtins.int
     CAP_WINDOW_FIELD_NUMBER: _builtins.int
+    OVERSHOOT_NANO_USD_FIELD_NUMBER: _builtins.int
+    LOST_NANO_USD_FIELD_NUMBER: _builtins.int
+    LEASED_NANO_USD_FIELD_NUMBER: _builtins.int
+    SPENT_TIME_FIELD_NUMBER: _builtins.int
     silent_model: _builtins.str
     """Its model group."""
     paused: _builtins.bool
@@ -326,9 +394,19 @@ class SilentModelStatus(_message.Message):
     offered: _builtins.int
     """Copies offered; the sum of the outcomes below and of those under way."""
     spent_nano_usd: _builtins.int
-    """10^-9 US dollars spent in the window of the cap. Unset when unknown."""
+    """10^-9 US dollars spent in the window of the cap, by all processes that share it; with what
+    calls under way may cost, and with the two below. Unset when unknown.
+    """
     cap_nano_usd: _builtins.int
     """The cap, 10^-9 US dollars. Unset without one."""
+    overshoot_nano_usd: _builtins.int
+    """What calls cost beyond what was reserved for them, 10^-9 US dollars."""
+    lost_nano_usd: _builtins.int
+    """What processes held that died: nobody knows how much of it they spent, so it counts as spent.
+    10^-9 US dollars.
+    """
+    leased_nano_usd: _builtins.int
+    """What processes that live hold of the cap besides, to spend next, 10^-9 US dollars."""
     @_builtins.property
     def outcomes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Copies by outcome, a value of `SilentSide.Outcome` without its prefix."""
@@ -345,6 +423,10 @@ class SilentModelStatus(_message.Message):
     def cap_window(self) -> _duration_pb2.Duration:
         """The window of the cap."""
 
+    @_builtins.property
+    def spent_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last known what all processes had spent that share the cap. Unset where none do."""
+
     def __init__(
         self,
         *,
@@ -360,10 +442,14 @@ class SilentModelStatus(_message.Message):
         spent_nano_usd: _builtins.int | None = ...,
         cap_nano_usd: _builtins.int | None = ...,
         cap_window: _duration_pb2.Duration | None = ...,
+        overshoot_nano_usd: _builtins.int = ...,
+        lost_nano_usd: _builtins.int = ...,
+        leased_nano_usd: _builtins.int = ...,
+        spent_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cap_nano_usd", b"_cap_nano_usd", "_spent_nano_usd", b"_spent_nano_usd", "cap_nano_usd", b"cap_nano_usd", "cap_window", b"cap_window", "spent_nano_usd", b"spent_nano_usd"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cap_nano_usd", b"_cap_nano_usd", "_spent_nano_usd", b"_spent_nano_usd", "cap_nano_usd", b"cap_nano_usd", "cap_window", b"cap_window", "spent_nano_usd", b"spent_nano_usd", "spent_time", b"spent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap_nano_usd", b"_cap_nano_usd", "_spent_nano_usd", b"_spent_nano_usd", "cap_nano_usd", b"cap_nano_usd", "cap_window", b"cap_window", "effective_fraction", b"effective_fraction", "in_flight", b"in_flight", "not_mirrored", b"not_mirrored", "offered", b"offered", "outcomes", b"outcomes", "paused", b"paused", "shed", b"shed", "silent_model", b"silent_model", "spent_nano_usd", b"spent_nano_usd", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap_nano_usd", b"_cap_nano_usd", "_spent_nano_usd", b"_spent_nano_usd", "cap_nano_usd", b"cap_nano_usd", "cap_window", b"cap_window", "effective_fraction", b"effective_fraction", "in_flight", b"in_flight", "leased_nano_usd", b"leased_nano_usd", "lost_nano_usd", b"lost_nano_usd", "not_mirrored", b"not_mirrored", "offered", b"offered", "outcomes", b"outcomes", "overshoot_nano_usd", b"overshoot_nano_usd", "paused", b"paused", "shed", b"shed", "silent_model", b"silent_model", "spent_nano_usd", b"spent_nano_usd", "spent_time", b"spent_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cap_nano_usd: _TypeAlias = _typing.Literal["cap_nano_usd"]  # noqa: Y015
     _WhichOneofArgType__cap_nano_usd: _TypeAlias = _typing.Literal["_cap_nano_usd", b"_cap_nano_usd"]  # noqa: Y015

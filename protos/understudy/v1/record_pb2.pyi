@@ -146,6 +146,12 @@ class Record(_message.Message):
     TEXT_ABSENT_CAUSE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     OVERRIDDEN_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    KEY_HASH_FIELD_NUMBER: _builtins.int
+    COST_REASON_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
+    FEEDBACK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`records/{record_id}`."""
     pair_id: _builtins.str
@@ -198,6 +204,18 @@ class Record(_message.Message):
     """Why there are no texts here, for people; empty where there are."""
     overridden: _builtins.bool
     """Whether `models` was used instead of the experiment's own split."""
+    assignment: _builtins.str
+    """Why the call got its variant: `STICKY`, `RANDOM`, `OVERRIDDEN`, `ROLLED_BACK` or `CONCLUDED`;
+    empty if no experiment was asked.
+    """
+    epoch: _builtins.int
+    """The epoch of the experiment, from 1; 0 for a call that is not compared."""
+    key_hash: _builtins.str
+    """Names the sticky key that the call was assigned by, without telling it; empty without one."""
+    cost_reason: _builtins.str
+    """Why the cost is unknown or estimated, such as `NO_PRICE`; empty if it is exact."""
+    price_version: _builtins.str
+    """Names the price list; empty without a price."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The labels that the operator chose to keep."""
@@ -233,6 +251,10 @@ class Record(_message.Message):
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_completion_pb2.Warning]:
         """What was changed or dropped on the way."""
+
+    @_builtins.property
+    def feedback(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feedback]:
+        """The opinions on this answer, the oldest first and at most 100."""
 
     def __init__(
         self,
@@ -272,16 +294,76 @@ class Record(_message.Message):
         text_absent_cause: _builtins.str = ...,
         warnings: _abc.Iterable[_completion_pb2.Warning] | None = ...,
         overridden: _builtins.bool = ...,
+        assignment: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        key_hash: _builtins.str = ...,
+        cost_reason: _builtins.str = ...,
+        price_version: _builtins.str = ...,
+        feedback: _abc.Iterable[Global___Feedback] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_effective_fraction", b"_effective_fraction", "cost", b"cost", "effective_fraction", b"effective_fraction", "first_token_latency", b"first_token_latency", "latency", b"latency", "start_time", b"start_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effective_fraction", b"_effective_fraction", "attempt", b"attempt", "caller", b"caller", "capture", b"capture", "choices", b"choices", "config_revision", b"config_revision", "cost", b"cost", "deployment", b"deployment", "effective_fraction", b"effective_fraction", "experiment", b"experiment", "finish_reason", b"finish_reason", "first_token_latency", b"first_token_latency", "is_silent_experiment", b"is_silent_experiment", "latency", b"latency", "messages", b"messages", "metadata", b"metadata", "model", b"model", "model_group", b"model_group", "name", b"name", "overridden", b"overridden", "pair_id", b"pair_id", "provider", b"provider", "reason", b"reason", "request_bytes", b"request_bytes", "request_id", b"request_id", "response_bytes", b"response_bytes", "role", b"role", "served_model", b"served_model", "start_time", b"start_time", "status_code", b"status_code", "streamed", b"streamed", "text_absent_cause", b"text_absent_cause", "upstream_status", b"upstream_status", "usage", b"usage", "variant", b"variant", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effective_fraction", b"_effective_fraction", "assignment", b"assignment", "attempt", b"attempt", "caller", b"caller", "capture", b"capture", "choices", b"choices", "config_revision", b"config_revision", "cost", b"cost", "cost_reason", b"cost_reason", "deployment", b"deployment", "effective_fraction", b"effective_fraction", "epoch", b"epoch", "experiment", b"experiment", "feedback", b"feedback", "finish_reason", b"finish_reason", "first_token_latency", b"first_token_latency", "is_silent_experiment", b"is_silent_experiment", "key_hash", b"key_hash", "latency", b"latency", "messages", b"messages", "metadata", b"metadata", "model", b"model", "model_group", b"model_group", "name", b"name", "overridden", b"overridden", "pair_id", b"pair_id", "price_version", b"price_version", "provider", b"provider", "reason", b"reason", "request_bytes", b"request_bytes", "request_id", b"request_id", "response_bytes", b"response_bytes", "role", b"role", "served_model", b"served_model", "start_time", b"start_time", "status_code", b"status_code", "streamed", b"streamed", "text_absent_cause", b"text_absent_cause", "upstream_status", b"upstream_status", "usage", b"usage", "variant", b"variant", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__effective_fraction: _TypeAlias = _typing.Literal["effective_fraction"]  # noqa: Y015
     _WhichOneofArgType__effective_fraction: _TypeAlias = _typing.Literal["_effective_fraction", b"_effective_fraction"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__effective_fraction) -> _WhichOneofReturnType__effective_fraction | None: ...
 
 Global___Record: _TypeAlias = Record  # noqa: Y015
+
+@_typing.final
+class Feedback(_message.Message):
+    """An opinion on one answer, as it is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    BOOLEAN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SILENT_MODEL_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`feedback/{feedback_id}`."""
+    metric: _builtins.str
+    """What is judged, e.g. `helpful`."""
+    number: _builtins.float
+    """A score."""
+    boolean: _builtins.bool
+    """Yes or no."""
+    text: _builtins.str
+    """Words; empty unless shown to the role `reader`."""
+    silent_model: _builtins.str
+    """The silent model whose answer is judged; empty: the served answer."""
+    actor: _builtins.str
+    """The name of the caller's key or certificate."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was stored."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        number: _builtins.float = ...,
+        boolean: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        silent_model: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["boolean", b"boolean", "create_time", b"create_time", "number", b"number", "text", b"text", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "boolean", b"boolean", "create_time", b"create_time", "metric", b"metric", "name", b"name", "number", b"number", "silent_model", b"silent_model", "text", b"text", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["number", "boolean", "text"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___Feedback: _TypeAlias = Feedback  # noqa: Y015
 
 @_typing.final
 class SilentSide(_message.Message):
@@ -337,12 +419,22 @@ class SilentSide(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
     COMPARISON_FIELD_NUMBER: _builtins.int
+    LATENCY_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    COST_DIFFERENCE_NANO_USD_FIELD_NUMBER: _builtins.int
+    LENGTH_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FRACTION_FIELD_NUMBER: _builtins.int
     silent_model: _builtins.str
     """The silent model's group."""
     outcome: Global___SilentSide.Outcome.ValueType
     """See `Outcome`."""
     reason: _builtins.str
     """Why, UPPER_SNAKE_CASE, e.g. `QUEUE_FULL`."""
+    cost_difference_nano_usd: _builtins.int
+    """How much more it cost, in 10^-9 US dollars; negative if less. Unset unless both are known."""
+    length_difference: _builtins.int
+    """How many characters more it said; negative if fewer. Unset unless both sides answered."""
+    effective_fraction: _builtins.float
+    """The share of requests that was mirrored at that moment, in [0, 1]."""
     @_builtins.property
     def record(self) -> Global___Record:
         """Unset when it was never sent."""
@@ -350,6 +442,12 @@ class SilentSide(_message.Message):
     @_builtins.property
     def comparison(self) -> Global___Comparison:
         """Unset unless both sides answered."""
+
+    @_builtins.property
+    def latency_difference(self) -> _duration_pb2.Duration:
+        """How much longer the silent model took than the primary; negative if less. Unset unless both
+        sides answered.
+        """
 
     def __init__(
         self,
@@ -359,12 +457,27 @@ class SilentSide(_message.Message):
         reason: _builtins.str = ...,
         record: Global___Record | None = ...,
         comparison: Global___Comparison | None = ...,
+        latency_difference: _duration_pb2.Duration | None = ...,
+        cost_difference_nano_usd: _builtins.int | None = ...,
+        length_difference: _builtins.int | None = ...,
+        effective_fraction: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "record", b"record"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_difference_nano_usd", b"_cost_difference_nano_usd", "_effective_fraction", b"_effective_fraction", "_length_difference", b"_length_difference", "comparison", b"comparison", "cost_difference_nano_usd", b"cost_difference_nano_usd", "effective_fraction", b"effective_fraction", "latency_difference", b"latency_difference", "length_difference", b"length_difference", "record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "outcome", b"outcome", "reason", b"reason", "record", b"record", "silent_model", b"silent_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_difference_nano_usd", b"_cost_difference_nano_usd", "_effective_fraction", b"_effective_fraction", "_length_difference", b"_length_difference", "comparison", b"comparison", "cost_difference_nano_usd", b"cost_difference_nano_usd", "effective_fraction", b"effective_fraction", "latency_difference", b"latency_difference", "length_difference", b"length_difference", "outcome", b"outcome", "reason", b"reason", "record", b"record", "silent_model", b"silent_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cost_difference_nano_usd: _TypeAlias = _typing.Literal["cost_difference_nano_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_difference_nano_usd: _TypeAlias = _typing.Literal["_cost_difference_nano_usd", b"_cost_difference_nano_usd"]  # noqa: Y015
+    _WhichOneofReturnType__effective_fraction: _TypeAlias = _typing.Literal["effective_fraction"]  # noqa: Y015
+    _WhichOneofArgType__effective_fraction: _TypeAlias = _typing.Literal["_effective_fraction", b"_effective_fraction"]  # noqa: Y015
+    _WhichOneofReturnType__length_difference: _TypeAlias = _typing.Literal["length_difference"]  # noqa: Y015
+    _WhichOneofArgType__length_difference: _TypeAlias = _typing.Literal["_length_difference", b"_length_difference"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_difference_nano_usd) -> _WhichOneofReturnType__cost_difference_nano_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__effective_fraction) -> _WhichOneofReturnType__effective_fraction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__length_difference) -> _WhichOneofReturnType__length_difference | None: ...
 
 Global___SilentSide: _TypeAlias = SilentSide  # noqa: Y015
 
@@ -490,7 +603,12 @@ class ListRecordsRequest(_message.Message):
     page_token: _builtins.str
     """`next_page_token` of the page before; empty for the first."""
     filter: _builtins.str
-    """An AIP-160 filter, such as `role = PRIMARY AND latency > 2s`. Empty: all."""
+    """An AIP-160 filter, such as `role = PRIMARY AND latency > 2s`. Empty: all. Its fields are those
+    of `Record` that hold one value, except `name`, `status_code`, `effective_fraction`, `capture`
+    and `text_absent_cause`; `metadata.KEY`; `failed` (there is a `reason`); `prompt_tokens`,
+    `completion_tokens` and `total_tokens`; `cost_nano_usd` and `cost_status` (`EXACT`, `ESTIMATED`
+    or `UNKNOWN`); and `has_feedback` (somebody judged this answer). A `*` in a text is any text.
+    """
     order_by: _builtins.str
     """`start_time`, `latency` or `cost`, each with or without ` desc`. Empty: newest first."""
     def __init__(
@@ -552,10 +670,17 @@ class ListPairsRequest(_message.Message):
     page_token: _builtins.str
     """`next_page_token` of the page before; empty for the first."""
     filter: _builtins.str
-    """An AIP-160 filter, such as `silent_model = "gpt-4" AND outcome = PAIRED`. Empty: all."""
+    """An AIP-160 filter, such as `silent_model = "gpt-4" AND outcome = PAIRED`. Empty: all. A pair
+    is found if any of its silent models meets it. Besides `pair_id`, `silent_model`, `outcome`,
+    `reason`, `start_time`, `caller`, `experiment`, `variant` and `model_group`, its fields are
+    those of the comparison (`equal`, `normalized_equal`, `both_json`, `same_tool_calls`,
+    `primary_length`, `silent_length`, `similarity` in [0, 1]), `latency_difference`,
+    `cost_difference` and `length_difference`, `rated` (a reviewer rated it) and `has_feedback`
+    (somebody judged the served answer or this silent model's).
+    """
     order_by: _builtins.str
-    """`start_time`, `latency_difference`, `cost_difference` or `length_difference`, each with or
-    without ` desc`. Empty: newest first.
+    """`start_time`, `latency_difference`, `cost_difference`, `length_difference` or `similarity`,
+    each with or without ` desc`. Empty: newest first.
     """
     def __init__(
         self,
@@ -727,10 +852,14 @@ class Report(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    CAVEATS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{id}`."""
     parent: _builtins.str
     """`experiments/{id}` or `silentModels/{group}`."""
+    group_by: _builtins.str
+    """What the figures are broken down by, as it was asked for."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was computed."""
@@ -747,6 +876,10 @@ class Report(_message.Message):
     def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportSection]:
         """The parts, one per group of the breakdown and epoch."""
 
+    @_builtins.property
+    def caveats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a reader must know before believing any of it, for people."""
+
     def __init__(
         self,
         *,
@@ -756,10 +889,12 @@ class Report(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         sections: _abc.Iterable[Global___ReportSection] | None = ...,
+        group_by: _builtins.str = ...,
+        caveats: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "name", b"name", "parent", b"parent", "sections", b"sections", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "create_time", b"create_time", "end_time", b"end_time", "group_by", b"group_by", "name", b"name", "parent", b"parent", "sections", b"sections", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -826,6 +961,10 @@ class Estimate(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     ABSENT_CAUSE_FIELD_NUMBER: _builtins.int
+    MEANING_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    ABSENT_REASON_FIELD_NUMBER: _builtins.int
+    NEEDED_COUNT_FIELD_NUMBER: _builtins.int
     metric: _builtins.str
     """What is estimated, such as `latency_p95_difference`."""
     value: _builtins.float
@@ -844,6 +983,16 @@ class Estimate(_message.Message):
     """How it was computed, such as `newcombe`."""
     absent_cause: _builtins.str
     """Why there is no value, for people; empty where there is one."""
+    meaning: _builtins.str
+    """What the metric is, for people."""
+    p_value: _builtins.float
+    """In [0, 1], two-sided, for "no difference". Unset where nothing is compared, or where all values
+    are the same.
+    """
+    absent_reason: _builtins.str
+    """Why there is no value: `TOO_FEW`, `NEAR_ZERO` or `UNEVEN`; empty where there is one."""
+    needed_count: _builtins.int
+    """How many observations a value would take; unset where there is one, or where nobody can tell."""
     def __init__(
         self,
         *,
@@ -856,19 +1005,31 @@ class Estimate(_message.Message):
         unit: _builtins.str = ...,
         method: _builtins.str = ...,
         absent_cause: _builtins.str = ...,
+        meaning: _builtins.str = ...,
+        p_value: _builtins.float | None = ...,
+        absent_reason: _builtins.str = ...,
+        needed_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lower", b"_lower", "_upper", b"_upper", "_value", b"_value", "lower", b"lower", "upper", b"upper", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lower", b"_lower", "_needed_count", b"_needed_count", "_p_value", b"_p_value", "_upper", b"_upper", "_value", b"_value", "lower", b"lower", "needed_count", b"needed_count", "p_value", b"p_value", "upper", b"upper", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lower", b"_lower", "_upper", b"_upper", "_value", b"_value", "absent_cause", b"absent_cause", "confidence", b"confidence", "count", b"count", "lower", b"lower", "method", b"method", "metric", b"metric", "unit", b"unit", "upper", b"upper", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lower", b"_lower", "_needed_count", b"_needed_count", "_p_value", b"_p_value", "_upper", b"_upper", "_value", b"_value", "absent_cause", b"absent_cause", "absent_reason", b"absent_reason", "confidence", b"confidence", "count", b"count", "lower", b"lower", "meaning", b"meaning", "method", b"method", "metric", b"metric", "needed_count", b"needed_count", "p_value", b"p_value", "unit", b"unit", "upper", b"upper", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lower: _TypeAlias = _typing.Literal["lower"]  # noqa: Y015
     _WhichOneofArgType__lower: _TypeAlias = _typing.Literal["_lower", b"_lower"]  # noqa: Y015
+    _WhichOneofReturnType__needed_count: _TypeAlias = _typing.Literal["needed_count"]  # noqa: Y015
+    _WhichOneofArgType__needed_count: _TypeAlias = _typing.Literal["_needed_count", b"_needed_count"]  # noqa: Y015
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
     _WhichOneofReturnType__upper: _TypeAlias = _typing.Literal["upper"]  # noqa: Y015
     _WhichOneofArgType__upper: _TypeAlias = _typing.Literal["_upper", b"_upper"]  # noqa: Y015
     _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
     _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lower) -> _WhichOneofReturnType__lower | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__needed_count) -> _WhichOneofReturnType__needed_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__upper) -> _WhichOneofReturnType__upper | None: ...
     @_typing.overload
@@ -890,17 +1051,19 @@ class CreateFeedbackRequest(_message.Message):
     FEEDBACK_ID_FIELD_NUMBER: _builtins.int
     SILENT_MODEL_FIELD_NUMBER: _builtins.int
     pair_id: _builtins.str
-    """`Routing.pair_id`."""
+    """`Routing.pair_id`; `pairs/{pair_id}` will do."""
     metric: _builtins.str
-    """What is judged, e.g. `helpful`."""
+    """What is judged, e.g. `helpful`: 1 to 64 letters, digits and `_ . : / -`."""
     number: _builtins.float
-    """A score."""
+    """A score; a finite number."""
     boolean: _builtins.bool
     """Yes or no."""
     text: _builtins.str
-    """Words."""
+    """Words, 1 to 10,000 characters."""
     feedback_id: _builtins.str
-    """Same id, same feedback: stored once."""
+    """Same id, same feedback: stored once. 1 to 128 letters, digits and `_ . : = + @ ~ -`; empty:
+    the server makes one.
+    """
     silent_model: _builtins.str
     """The silent model whose answer is judged; empty: the served answer."""
     def __init__(
@@ -932,7 +1095,7 @@ class CreateFeedbackResponse(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`feedback/{id}`."""
+    """`feedback/{feedback_id}`."""
     def __init__(
         self,
         *,

@@ -97,7 +97,9 @@ class RecordServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateFeedback(self, request, context):
-        """Stores an opinion on one answer.
+        """Stores an opinion on one answer. The same feedback twice is stored once. Returns `NOT_FOUND`
+        for a pair that is none or past its retention, `ALREADY_EXISTS` if `feedback_id` is that of
+        another feedback.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,10 @@ class RecordServiceStub:
     GetReport: _grpc.UnaryStreamMultiCallable[_record_pb2.GetReportRequest, _record_pb2.GetReportResponse]
     """Computes a report: its progress, then the report itself."""
     CreateFeedback: _grpc.UnaryUnaryMultiCallable[_record_pb2.CreateFeedbackRequest, _record_pb2.CreateFeedbackResponse]
-    """Stores an opinion on one answer."""
+    """Stores an opinion on one answer. The same feedback twice is stored once. Returns `NOT_FOUND`
+    for a pair that is none or past its retention, `ALREADY_EXISTS` if `feedback_id` is that of
+    another feedback.
+    """
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -62,7 +65,10 @@ class RecordServiceAsyncStub(RecordServiceStub):
     GetReport: _aio.UnaryStreamMultiCallable[_record_pb2.GetReportRequest, _record_pb2.GetReportResponse]  # type: ignore[assignment]
     """Computes a report: its progress, then the report itself."""
     CreateFeedback: _aio.UnaryUnaryMultiCallable[_record_pb2.CreateFeedbackRequest, _record_pb2.CreateFeedbackResponse]  # type: ignore[assignment]
-    """Stores an opinion on one answer."""
+    """Stores an opinion on one answer. The same feedback twice is stored once. Returns `NOT_FOUND`
+    for a pair that is none or past its retention, `ALREADY_EXISTS` if `feedback_id` is that of
+    another feedback.
+    """
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells what happened. Prompts and answers are shown to the role `reader` only, and only where
@@ -107,6 +113,9 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _record_pb2.CreateFeedbackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_record_pb2.CreateFeedbackResponse, _abc.Awaitable[_record_pb2.CreateFeedbackResponse]]:
-        """Stores an opinion on one answer."""
+        """Stores an opinion on one answer. The same feedback twice is stored once. Returns `NOT_FOUND`
+        for a pair that is none or past its retention, `ALREADY_EXISTS` if `feedback_id` is that of
+        another feedback.
+        """
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

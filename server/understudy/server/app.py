@@ -20,12 +20,24 @@ from understudy.server.experiments.desk import Desk
 from understudy.server.experiments.following import Follower
 from understudy.server.listening import check_exposure
 from understudy.server.live import Live
+from understudy.server.measuring import Measured, OwnFigures
+from understudy.server.metrics_side import running_metrics
 from understudy.server.reloading import Reloads
+from understudy.server.reporting.desk import ReportDesk
+from understudy.server.reporting.running import running_reports
 from understudy.server.servicers.control_services import add_control_services
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.operations import OperationsServicer
 from understudy.server.servicers.own_status import OwnHost
-from understudy.server.serving import SERVICES, Service, registers, serving, tell_health
+from understudy.server.serving import (
+    SERVICES,
+    UNKNOWN_EXPERIMENTS,
+    Service,
+    registers,
+    serving,
+    tell_health,
+)
+from understudy.server.sinks.metrics import CallMetrics
 
 __all__ = ["SERVICES", "Service", "running"]
 
@@ -44,9 +56,16 @@ async def running(config: Config, reloads: Reloads | None = None) -> AsyncGenera
         _LOG.warning("%s", warning)
     async with AsyncExitStack() as stack:
         registration = _Registration()
+        metrics = await stack.enter_async_context(running_metrics(config.settings))
+        counted = CallMetrics(lambda: config.snapshot)
         engine = await stack.enter_async_context(
-            running_engine(config, registration if registers(config.settings) else None)
+            running_engine(
+                config,
+                registration if registers(config.settings) else None,
+                [counted] if metrics.url else [],
+            )
         )
+        counted.follow(lambda: engine.live.current)
         engine.live.wait()
         servicer = health.aio.HealthServicer()
         control = await stack.enter_async_context(
@@ -59,8 +78,23 @@ async def running(config: Config, reloads: Reloads | None = None) -> AsyncGenera
             )
         )
         registration.desk = control.desk
-        others = _Others(engine, control.desk, reloads)
+        reports = await stack.enter_async_context(
+            running_reports(config.settings, lambda: engine.live.current)
+        )
+        others = _Others(engine, control.desk, reports, reloads)
         service = await stack.enter_async_context(serving(config, engine, servicer, others.add))
+        service.metrics = metrics.url
+        measured = Measured(
+            engine,
+            counted,
+            metrics.heartbeat,
+            in_flight=lambda: service.calls.running,
+            overload=service.overload,
+            max_queue=config.settings.mirror.max_queue,
+            started=time.time(),
+        )
+        find_obstacle = partial(_find_obstacle, service, control.follower)
+        metrics.show(OwnFigures(measured, find_obstacle, reloads))
         dashboard = await stack.enter_async_context(
             beside(
                 config.settings,
@@ -68,6 +102,7 @@ async def running(config: Config, reloads: Reloads | None = None) -> AsyncGenera
                 desk=control.desk,
                 snapshot=lambda: engine.live.current,
                 records=engine.records,
+                reports=reports,
                 operations=others.operations,
             )
         )
@@ -89,9 +124,12 @@ class _Others:
 
     operations: OperationsServicer
 
-    def __init__(self, engine: Engine, desk: Desk, reloads: Reloads) -> None:
+    def __init__(
+        self, engine: Engine, desk: Desk, reports: ReportDesk | None, reloads: Reloads
+    ) -> None:
         self._engine = engine
         self._desk = desk
+        self._reports = reports
         self._reloads = reloads
 
     def add(self, guard: Guard, calls: Calls) -> None:
@@ -104,12 +142,15 @@ class _Others:
             in_flight=lambda: calls.running,
             standing=engine.gate.standing,
             started=time.time(),
+            sinks=lambda: engine.sinks.figures,
+            mirror_share=lambda: engine.yielding.share,
+            taken=lambda: guard.taken,
         )
         self.operations = OperationsServicer(
             engine.live, host, records.switches if records is not None else None, self._reloads
         )
-        archive = records.reader if records is not None else None
-        add_control_services(guard, self._desk, archive, self.operations)
+        archive, feedback = (records.reader, records.feedback) if records else (None, None)
+        add_control_services(guard, self._desk, archive, feedback, self._reports, self.operations)
 
 
 class _Registration:
@@ -122,6 +163,13 @@ class _Registration:
     ) -> None:
         """Register an experiment."""
         await self.desk.register(experiment_id, models, control=control, actor=actor)
+
+
+def _find_obstacle(service: Service, follower: Follower) -> str:
+    """Return why no completions are taken, or nothing if they are: as gRPC health says."""
+    if service.is_draining:
+        return "draining"
+    return "" if follower.is_ready else UNKNOWN_EXPERIMENTS
 
 
 async def _publish(live: Live, roster: Roster) -> None:

@@ -73,6 +73,7 @@ class Completer:
         clock: Callable[[], float],
         ticket: Callable[[], float] = random.random,
         mirror_after: bool = False,
+        mirror_share: Callable[[], float] = lambda: 1.0,
         registrar: Registrar | None = None,
         new_id: Callable[[], str] = new_pair_id,
     ) -> None:
@@ -82,6 +83,7 @@ class Completer:
         self._gate = gate
         self._mirror = mirror
         self._mirror_after = mirror_after
+        self._mirror_share = mirror_share
         self._registrar = registrar
         self._journal = journal
         self._clock = clock
@@ -154,6 +156,7 @@ class Completer:
                                 pair_id,
                                 self._ticket,
                                 after_primary=self._mirror_after,
+                                share=self._mirror_share(),
                             ),
                             request.chat,
                             len(http.body),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from understudy.server.config import Config
 from understudy.server.config.settings import DashboardSettings, ServerSettings, Settings
 from understudy.server.dashboard import Address, Dashboard, House, running_dashboard
+from understudy.server.dashboard.seams import Reports
 from understudy.server.domain.deployment import Snapshot
 from understudy.server.errors import ConfigError
 from understudy.server.experiments.desk import Desk
@@ -65,6 +66,7 @@ async def beside(
     desk: Desk,
     snapshot: Callable[[], Snapshot],
     records: Records | None,
+    reports: Reports | None,
     operations: OperationsServicer,
 ) -> AsyncGenerator[DashboardSide]:
     """Serve the dashboard until the context is left, unless it is switched off.
@@ -83,6 +85,7 @@ async def beside(
         desk=desk,
         snapshot=snapshot,
         records=records,
+        reports=reports,
         host=Steering(operations),
         access=access,
         roles=ROLES,

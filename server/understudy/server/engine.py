@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +22,17 @@ from understudy.server.errors import ConfigError, RefusedError
 from understudy.server.gate import DeploymentGate
 from understudy.server.live import Live
 from understudy.server.mirror import ThreadedMirror
-from understudy.server.ports import Exchange, HttpRequest, Journal, Registrar, Upstream
+from understudy.server.ports import Exchange, HttpRequest, Journal, Registrar, Sink, Upstream
 from understudy.server.providers import dialect
-from understudy.server.records import Records, open_records
+from understudy.server.pulse import beat
+from understudy.server.records import Listeners, Records, open_records, open_teller
+from understudy.server.routing.yielding import Yielding
 from understudy.server.simulated import SimulatedUpstream
 from understudy.server.sinks.fanout import Fanout
 from understudy.server.sinks.heavy_keys import HeavyKeyLog
 from understudy.server.sinks.log import CallLog
+from understudy.server.sinks.opening import open_sinks
+from understudy.server.sinks.telling import Sinks
 from understudy.server.statedir import find_state_dir
 from understudy.server.upstream import HttpUpstream, SignedIn
 from understudy.server.upstream.egress import USUAL, TlsContexts
@@ -39,6 +43,9 @@ MAX_RESPONSE_BYTES = 32 << 20
 
 # Silent models are given less time to be reached: what hangs there holds up other copies.
 _SILENT_CONNECT = 2.0  # seconds
+
+# For sinks to hand on what they were told last, within the drain's grace.
+_LAST_WORDS = 5.0  # seconds
 
 
 class Upstreams:
@@ -70,8 +77,10 @@ class Engine:
     gate: DeploymentGate
     http: HttpUpstream
     mirror: ThreadedMirror
+    yielding: Yielding
     records: Records | None
     tls: TlsContexts
+    sinks: Sinks
 
     def reload(self, config: Config, tls: TlsContexts) -> None:
         """Use what another reading of the file says for the calls to come; `tls` is of `trusted`.
@@ -107,10 +116,11 @@ async def upstreams(
 
 @asynccontextmanager
 async def running_engine(
-    config: Config, registrar: Registrar | None = None
+    config: Config, registrar: Registrar | None = None, also: Sequence[Sink] = ()
 ) -> AsyncGenerator[Engine]:
     """Open what answers calls, for the current event loop; leaving the context ends it at once.
 
+    `also` are told of calls beside the sinks that the settings name, of figures only.
     Raises ConfigError for files and stores that cannot be as configured.
     """
     settings = config.settings
@@ -121,11 +131,26 @@ async def running_engine(
         ways = await stack.enter_async_context(upstreams(settings.egress, tls=tls))
         records = None
         journals: list[Journal] = [CallLog(), HeavyKeyLog()]
+        place = find_state_dir(settings.state_dir, os.environ)
+        sinks = await asyncio.to_thread(open_sinks, settings, place, config.environ, also)
+        patience = min(settings.server.drain.grace, _LAST_WORDS)
+        stack.push_async_callback(asyncio.to_thread, sinks.close, patience)
+        listeners = Listeners(sinks, sinks.with_words) if sinks else None
         if settings.records.enabled:
-            place = find_state_dir(settings.state_dir, os.environ)
-            records = await asyncio.to_thread(open_records, settings.records, place)
+            opening = partial(
+                open_records,
+                settings.records,
+                place,
+                redaction=settings.redaction,
+                listeners=listeners,
+            )
+            records = await asyncio.to_thread(opening)
             stack.push_async_callback(asyncio.to_thread, records.close)
             journals.append(records.recorder)
+        elif listeners is not None:
+            teller = open_teller(settings.redaction, listeners)
+            stack.push_async_callback(asyncio.to_thread, teller.close)
+            journals.append(teller)
         journal = Fanout(*journals)
         mirror = ThreadedMirror(
             settings.mirror,
@@ -138,6 +163,7 @@ async def running_engine(
                 connect_timeout=_SILENT_CONNECT,
             ),
             journal=journal,
+            treasury=records.leases if records is not None else None,
             # Of the same kind as ours: after uvloop has run, a child that forks may crash as it
             # leaves, so the in-process router, whose callers may fork, brings asyncio's own.
             new_loop=type(asyncio.get_running_loop()),
@@ -146,6 +172,9 @@ async def running_engine(
         if records is not None:
             await _keep_pauses(mirror, records)
         await mirror.start()
+        yielding = Yielding(settings.mirror.yield_at)
+        if settings.mirror.yield_at is not None:
+            stack.callback(asyncio.create_task(beat(yielding)).cancel)
         live = Live(config.snapshot)
         # The loop's own time, which it also is, stands still while the loop is busy, and with
         # uvloop goes by milliseconds.
@@ -158,11 +187,12 @@ async def running_engine(
             gate=gate,
             mirror=mirror,
             mirror_after=settings.mirror.start == "after_primary",
+            mirror_share=lambda: yielding.share,
             registrar=registrar,
             journal=journal,
             clock=clock,
         )
-        yield Engine(completer, live, gate, ways.http, mirror, records, tls)
+        yield Engine(completer, live, gate, ways.http, mirror, yielding, records, tls, sinks)
 
 
 async def _keep_pauses(mirror: ThreadedMirror, records: Records) -> None:

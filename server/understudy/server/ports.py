@@ -4,7 +4,7 @@ Implementations live at the edge (`upstream`, `gate`, `simulated`, `sinks`) and 
 in `app` only. Instants are seconds of the event loop's monotonic clock.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -14,6 +14,8 @@ from understudy.server.domain.chat import ChatCall
 from understudy.server.domain.completion import Completion, Delta, Warning
 from understudy.server.domain.deployment import Deployment, Endpoint
 from understudy.server.domain.mirroring import Disposition, Offer, PrimaryEnd
+from understudy.server.domain.spending import Lease, Spending, Window
+from understudy.server.domain.tellings import Telling
 from understudy.server.errors import Reason, RefusedError
 from understudy.server.events import CallEvent
 
@@ -153,6 +155,29 @@ class Mirror(Protocol):
         ...
 
 
+class Treasury(Protocol):
+    """Where what silent models cost is written down, for all processes that share it.
+
+    Each method blocks, and raises RefusedError if the store is away.
+    """
+
+    def hold(self, lease: Lease, decide: Callable[[Spending], int]) -> tuple[int, Spending]:
+        """Write a lease down, and grant it as much in all as `decide` says.
+
+        `decide` is told what all others have taken, who can take nothing more until this is
+        written. Returns what was granted, and what it was told.
+        """
+        ...
+
+    def end(self, lease: Lease) -> None:
+        """Write down that a lease has ended: what it has not spent others may have."""
+        ...
+
+    def look(self, window: Window) -> Mapping[str, Spending]:
+        """Return what all have taken in a window, by silent model."""
+        ...
+
+
 class Registrar(Protocol):
     """Takes experiments that callers bring along, where the operator lets them."""
 
@@ -167,8 +192,24 @@ class Registrar(Protocol):
 
 
 class Journal(Protocol):
-    """Whoever wants to know what happened: logs, records, and later metrics and sinks."""
+    """Whoever wants to know what happened: logs, and what keeps records and tells the sinks."""
 
     def note(self, event: CallEvent) -> None:
         """Take an event, from any thread. Never blocks, never raises."""
+        ...
+
+
+class Sink(Protocol):
+    """Somebody else's tool that wants to hear of calls: traces, logs in a bucket, metrics.
+
+    Told in one thread, which is not the serving one, before the same calls are written to the
+    store. Told again never.
+    """
+
+    def tell(self, tellings: Sequence[Telling]) -> None:
+        """Take what has happened. Raises nothing; may take a moment, but waits for no network."""
+        ...
+
+    def close(self, timeout: float) -> None:
+        """Hand on what is left, for so many seconds at most, and end. Blocks."""
         ...

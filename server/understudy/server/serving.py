@@ -6,9 +6,11 @@ process or the one that controls it, is handed in by `app` and `workers`.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -16,6 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from understudy.server.config import Config, ServerSettings
 from understudy.server.config.settings import Settings
+from understudy.server.connections import write_options
 from understudy.server.engine import Engine, trusted
 from understudy.server.errors import ConfigError
 from understudy.server.listening import Certificates, check_exposure, is_loopback, read_pems
@@ -23,6 +26,8 @@ from understudy.server.records import Records
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
 from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.knocking import Knocking
+from understudy.server.servicers.overload import Overload
 from understudy.v1 import (
     completion_pb2,
     completion_pb2_grpc,
@@ -44,6 +49,9 @@ SERVICES = (
     OPERATIONS.full_name,
 )
 
+# Why nobody is ready whose store is away, and who has no snapshot of what it held.
+UNKNOWN_EXPERIMENTS: Final = "the experiments are not known yet: their store does not answer"
+
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -64,16 +72,22 @@ class Service:
         settings: ServerSettings,
         access: Access,
         certificates: Certificates,
+        overload: Overload,
+        knocking: Knocking,
     ) -> None:
         self._server = server
+        self._knocking = knocking
         self._health = servicer
         self._settings = settings
         self._access = access
         self._certificates = certificates
         self.calls = calls
+        self.overload = overload
         self.engine = engine
         self.port = port
         self.dashboard = ""  # its URL, empty where it is switched off
+        self.metrics = ""  # likewise
+        self.is_draining = False
 
     @property
     def is_open(self) -> bool:
@@ -128,11 +142,13 @@ class Service:
         elsewhere, and the count of our own.
         """
         drain = self._settings.drain
+        self.is_draining = True
         await self._health.enter_graceful_shutdown()
         _LOG.info("draining: %d calls and watches under way", self.calls.running)
         await asyncio.sleep(drain.delay)
         self.calls.end_watches()
         end = asyncio.get_running_loop().time() + drain.grace
+        await self._knocking.end()
         await self._server.stop(drain.grace)
         try:
             await asyncio.wait_for(self.calls.wait_until_idle(), _LAST_WORDS)
@@ -157,11 +173,12 @@ async def serving(
     same user may listen on the port too. Raises ConfigError if it cannot listen as configured.
     """
     settings = config.settings.server
-    server = grpc.aio.server(options=_options(settings, shares_port=shares_port))
+    server = grpc.aio.server(options=write_options(settings, shares_port=shares_port))
     calls = Calls()
     access = Access(settings.api_keys, settings.tls.clients)
     certificates = Certificates(await asyncio.to_thread(read_pems, settings.tls))
-    guard = Guard(server, access, calls)
+    overload = Overload(settings.limits, time.monotonic)
+    guard = Guard(server, access, calls, overload)
     completion_pb2_grpc.add_CompletionServiceServicer_to_server(
         CompletionServicer(
             engine.completer,
@@ -180,10 +197,24 @@ async def serving(
             reflection.aio.ReflectionServicer((*SERVICES, health.SERVICE_NAME)), guard.door
         )
     port = _listen(server, settings, certificates)
-    await server.start()
+    knocking = Knocking(server, overload, engine.yielding.strain)
     try:
-        yield Service(server, servicer, calls, engine, port, settings, access, certificates)
+        await server.start()
+        knocking.begin()
+        yield Service(
+            server,
+            servicer,
+            calls,
+            engine,
+            port,
+            settings,
+            access,
+            certificates,
+            overload,
+            knocking,
+        )
     finally:
+        await knocking.end()
         await server.stop(None)
 
 
@@ -213,21 +244,6 @@ def _reflects(settings: ServerSettings) -> bool:
     if settings.reflection == "auto":
         return is_loopback(settings.host)
     return settings.reflection == "on"
-
-
-def _options(settings: ServerSettings, *, shares_port: bool) -> list[tuple[str, int]]:
-    return [
-        # A second server on the port must be an error, not a lottery.
-        ("grpc.so_reuseport", int(shares_port)),
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_send_message_length", settings.max_message_bytes),
-        ("grpc.server_handshake_timeout_ms", 10_000),
-        # Clients that ping an idle connection each 30 s are welcome; grpc's default is 5 min.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        # Beyond a thousand calls that no handler has begun, grpc cancels some at random.
-        ("grpc.server.max_pending_requests", 10_000),
-        ("grpc.server.max_pending_requests_hard_limit", 30_000),
-    ]
 
 
 def _listen(server: grpc.aio.Server, settings: ServerSettings, certificates: Certificates) -> int:

@@ -8,9 +8,11 @@ import click
 from understudy.server.cli.check import check
 from understudy.server.cli.complete import complete
 from understudy.server.cli.experiments import experiments
+from understudy.server.cli.export import export
 from understudy.server.cli.pairs import pairs
 from understudy.server.cli.providers import list_providers
 from understudy.server.cli.records import records
+from understudy.server.cli.report import report
 from understudy.server.cli.serve import demo, serve
 from understudy.server.cli.status import mirror, status
 
@@ -31,6 +33,8 @@ for command in (
     experiments,
     records,
     pairs,
+    export,
+    report,
     list_providers,
 ):
     commands.add_command(command)

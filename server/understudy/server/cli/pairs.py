@@ -220,12 +220,20 @@ def _figures(record: record_pb2.Record | None, other: record_pb2.Record | None) 
         line.append(f" · {harmless(record.finish_reason)}")
     for warning in record.warnings:
         line.append(f"\n{harmless(warning.message)}", "yellow")
+    for said in record.feedback:
+        line.append(_judge(said), "cyan")
     return line
 
 
 def _told(record: record_pb2.Record) -> str:
     status = f" (HTTP {record.upstream_status})" if record.upstream_status else ""
     return f"{harmless(record.deployment)} {record.reason}{status}"
+
+
+def _judge(said: record_pb2.Feedback) -> str:
+    opinion = {"boolean": "yes" if said.boolean else "no", "number": f"{said.number:g}"}
+    told = opinion.get(said.WhichOneof("value") or "", said.text or "(words)")
+    return f"\n{harmless(said.metric)}: {harmless(told)}, says {harmless(said.actor) or 'somebody'}"
 
 
 def _compare(comparison: record_pb2.Comparison) -> Text:

@@ -218,9 +218,9 @@ def _ready(service: Service | Workers, config: Config) -> str:
     kept = f"Records are kept in {records.place}.\n" if records is not None else ""
     number = config.settings.server.workers
     workers = f" workers={number}" if number > 1 else ""
-    dashboard = service.dashboard or "off"
+    dashboard, metrics = service.dashboard or "off", service.metrics or "off"
     return (
-        f"understudy is ready: grpc={address} dashboard={dashboard} metrics=off auth={auth}"
+        f"understudy is ready: grpc={address} dashboard={dashboard} metrics={metrics} auth={auth}"
         f"{workers}\n"
         f"{kept}"
         "Try, in another terminal:\n"

@@ -1,16 +1,12 @@
 """Writes figures and words for a terminal: what a model said cannot move its cursor."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import click
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from understudy.server.cli.spans import read_back
 from understudy.v1 import chat_pb2, completion_pb2, record_pb2
-
-_SINCE = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)(s|m|h|d)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def harmless(text: str) -> str:
@@ -43,8 +39,12 @@ def cost(record: record_pb2.Record) -> str:
     if not record.cost.HasField("nano_usd"):
         return ""
     about = "≈" if record.cost.status == completion_pb2.Cost.STATUS_ESTIMATED else ""
-    # To the millionth of a dollar, and further only for what is less than that.
-    return f"{about}${record.cost.nano_usd / 1e9:.9f}".removesuffix("000")
+    return about + money(record.cost.nano_usd)
+
+
+def money(nano_usd: int) -> str:
+    """Return dollars to the millionth, and further only for what is less than that."""
+    return f"${nano_usd / 1e9:.9f}".removesuffix("000")
 
 
 def words(message: chat_pb2.ChatMessage) -> str:
@@ -72,11 +72,5 @@ def quoted(text: str) -> str:
 
 def since_filter(text: str) -> str:
     """Return the filter for what is not older than this. Raises UsageError."""
-    match = _SINCE.fullmatch(text.strip())
-    if match is None:
-        raise click.UsageError(f"--since: {text!r} is not a span such as 30m, 1h or 7d")
-    try:
-        begin = datetime.now(UTC) - timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
-    except OverflowError:
-        begin = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+    begin = read_back(text, "--since", datetime.now(UTC))
     return f'start_time >= "{begin.isoformat(timespec="milliseconds")}"'

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from understudy.client import Client
 from understudy.server.cli.calling import TIMEOUT, calling, target_option
-from understudy.server.cli.showing import harmless
+from understudy.server.cli.showing import harmless, money
 from understudy.v1 import operations_pb2, operations_pb2_grpc
 
 # In the order in which a ledger is read; `offered` is their sum and what is under way.
@@ -53,6 +53,10 @@ def status(*, target: str | None, as_json: bool) -> None:
     console.print(_deployments(told))
     console.print()
     _show_mirror(console, told.mirror)
+    if told.sinks:
+        console.print()
+    for sink in told.sinks:
+        console.print(_sink(sink), highlight=False, markup=False, soft_wrap=True)
 
 
 @click.group()
@@ -107,6 +111,15 @@ def _deployments(told: operations_pb2.GetStatusResponse) -> Table:
     return table
 
 
+def _sink(one: operations_pb2.SinkStatus) -> str:
+    told = f"{harmless(one.sink)}: {one.sent} sent, {one.waiting} waiting"
+    if lag := one.lag.ToSeconds():
+        told += f" for {lag} s"
+    if one.dropped:
+        told += f", {one.dropped} dropped"
+    return f"{told}; {harmless(one.away_cause)}" if one.away_cause else told
+
+
 def _state(one: operations_pb2.DeploymentStatus) -> str:
     name = operations_pb2.DeploymentStatus.State.Name(one.state).removeprefix("STATE_")
     told = name.lower().replace("_", " ")
@@ -136,6 +149,8 @@ def _show_mirror(console: Console, told: operations_pb2.MirrorStatus) -> None:
             highlight=False,
         )
         console.print(f"  {_ledger(one)}", highlight=False, markup=False)
+        if told_of := _spending(one):
+            console.print(f"  {told_of}", highlight=False, markup=False, soft_wrap=True)
         for what, counts in (("shed", one.shed), ("not mirrored", one.not_mirrored)):
             if counts:
                 console.print(f"  {what}: {_reasons(dict(counts))}", highlight=False, markup=False)
@@ -152,6 +167,36 @@ def _ledger(one: operations_pb2.SilentModelStatus) -> str:
     if one.offered > ended:
         terms.append(f"{one.offered - ended} under way")
     return f"{one.offered} offered = {' + '.join(terms)}"
+
+
+def _spending(one: operations_pb2.SilentModelStatus) -> str:
+    """Return what of its budget is spent, empty where it has none or costs nothing."""
+    if not one.HasField("cap_nano_usd") or not (one.spent_nano_usd or one.leased_nano_usd):
+        return ""
+    window = _length(one.cap_window.ToTimedelta().total_seconds())
+    whose = "all that share the store" if one.HasField("spent_time") else "this service"
+    told = (
+        f"budget: {money(one.spent_nano_usd)} of {money(one.cap_nano_usd)} in {window} "
+        f"spent by {whose}"
+    )
+    parts = (
+        (one.lost_nano_usd, "held by processes that died"),
+        (one.overshoot_nano_usd, "more than had been reserved"),
+    )
+    apart = ", ".join(f"{money(sum_)} {what}" for sum_, what in parts if sum_)
+    if apart:
+        told += f" ({apart})"
+    if one.leased_nano_usd:
+        told += f"; {money(one.leased_nano_usd)} set aside to be spent next"
+    return told
+
+
+def _length(seconds: float) -> str:
+    """Return a length of time as a configuration has it."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0 and (unit != "d" or seconds > size):
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _reasons(counts: dict[str, int]) -> str:

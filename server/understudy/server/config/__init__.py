@@ -4,6 +4,7 @@
     settings, section, units, seeds    our section: what there is to set, how it is read
     deployments, targets, silent       model_list
     defaults, aliases, fallbacks       router_settings and litellm_settings
+    sink_settings, redaction, callbacks, sink_hosts    who is told of calls, and what of them
     standing_table, standings          what becomes of each key
     prices, price_lists, litellm_prices, rates    what deployments cost, and who says so
     report, notes, refusing            what an operator is told, and what stops a start

@@ -123,4 +123,14 @@ def _differing(old: object, new: object, path: str = "") -> Iterator[str]:
         yield from _differing(getattr(old, one.name), getattr(new, one.name), below)
 
 
-_LEAVES: Final = frozenset({"records.url", "store.url"})  # a Secret, which has fields of its own
+# A Secret has fields of its own.
+_LEAVES: Final = frozenset(
+    {
+        "records.url",
+        "store.url",
+        "sinks.bucket.access_key_id",
+        "sinks.bucket.secret_access_key",
+        "sinks.bucket.session_token",
+        "sinks.langfuse.secret_key",
+    }
+)

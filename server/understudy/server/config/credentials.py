@@ -59,7 +59,8 @@ def _digest(value: object) -> str:
     return value.lower()
 
 
-def _secret(value: object) -> Secret:
+def secret(value: object) -> Secret:
+    """Return a credential. Raises HiddenError for what is none."""
     if not isinstance(value, str) or not value or not value.isprintable():
         raise HiddenError("must be text without line breaks")
     return Secret(value)
@@ -95,6 +96,6 @@ class _ClientEntry:
         return ClientCertificate(self.subject, identity)
 
 
-SecretField = Annotated[Secret, BeforeValidator(_secret)]
+SecretField = Annotated[Secret, BeforeValidator(secret)]
 ApiKeyField = Annotated[ApiKey, ReadAs(_KeyEntry, _KeyEntry.to_key)]
 ClientField = Annotated[ClientCertificate, ReadAs(_ClientEntry, _ClientEntry.to_certificate)]

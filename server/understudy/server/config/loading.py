@@ -12,6 +12,7 @@ from pathlib import Path
 
 from understudy.server.config.aliases import ALIASES, name_groups, read_aliases
 from understudy.server.config.allowed import allow_named
+from understudy.server.config.callbacks import Callbacks
 from understudy.server.config.credentials import MASTER_KEY, HiddenError, master_key
 from understudy.server.config.defaults import Defaults, preferred, read_defaults
 from understudy.server.config.deployments import Placed, read_deployments
@@ -21,13 +22,14 @@ from understudy.server.config.faults import Faults
 from understudy.server.config.fields import Fields
 from understudy.server.config.findings import Findings
 from understudy.server.config.includes import ReadFile, read_with_includes
-from understudy.server.config.notes import note_environment, note_routes
+from understudy.server.config.notes import note_environment, note_redaction, note_routes
 from understudy.server.config.price_lists import PriceList, read_price_list
 from understudy.server.config.prices import PriceFinder
 from understudy.server.config.report import Report, report_deployments, report_keys
 from understudy.server.config.section import SECTION, read_section
 from understudy.server.config.seeds import read_seeds
 from understudy.server.config.settings import Settings
+from understudy.server.config.sink_hosts import sink_hosts
 from understudy.server.config.variables import extended, substitute
 from understudy.server.domain.deployment import ModelGroup, Snapshot
 from understudy.server.errors import ConfigError
@@ -53,7 +55,8 @@ class Source:
 class Config:
     """A configuration: what requests see, how the service runs, and what became of the file.
 
-    `seeds` are experiments to create where there are none of these ids.
+    `seeds` are experiments to create where there are none of these ids; `environ` is the
+    environment with what the file adds to it, and may hold keys.
     """
 
     snapshot: Snapshot
@@ -61,6 +64,7 @@ class Config:
     report: Report
     seeds: tuple[Document, ...] = ()
     source: Source = Source()
+    environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -102,6 +106,7 @@ def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no
         read_section(root.at(SECTION) or root.with_value(None), faults),
         top.mapping("general_settings"),
     )
+    settings = _with_sinks(settings, top, Callbacks(litellm, environ, findings))
     defaults = read_defaults(router, litellm, findings)
     own = _read_price_list(settings.prices.file, read_once, root, faults)
     placed = read_deployments(
@@ -116,9 +121,10 @@ def parse(text: str, file: str, environ: Mapping[str, str], read: ReadFile = _no
     seeds = read_seeds(root.at(SECTION), partial(find_group, snapshot), faults)
     faults.raise_any()
     note_environment(environ, root, settings, findings)
+    note_redaction(settings, findings)
     note_routes(groups, findings)
-    report = _report(root, groups, placed, settings, findings)
-    return Config(snapshot, settings, report, seeds, Source(file, text, included))
+    report = _report(root, groups, placed, settings, environ, findings)
+    return Config(snapshot, settings, report, seeds, Source(file, text, included), environ)
 
 
 def _read(path: Path) -> str:
@@ -187,6 +193,15 @@ def _with_master_key(settings: Settings, general: Fields) -> Settings:
     return replace(settings, server=replace(server, api_keys=(*server.api_keys, key)))
 
 
+def _with_sinks(settings: Settings, top: Fields, callbacks: Callbacks) -> Settings:
+    """Return the settings with the sinks that LiteLLM's part names, and with their variables."""
+    node = (top.node.at(SECTION) or top.node).at("sinks")
+    if node is None or not isinstance(node.value, Mapping):
+        node = top.node.with_value(None)  # that it is wrong was said already
+    section = Fields(node, f"{SECTION}.sinks", top.faults)
+    return replace(settings, sinks=callbacks.complete(settings.sinks, section))
+
+
 def _grouped(placed: list[Placed]) -> dict[str, ModelGroup]:
     members: dict[str, list[Placed]] = {}
     for one in placed:
@@ -235,6 +250,7 @@ def _report(
     groups: Mapping[str, ModelGroup],
     placed: list[Placed],
     settings: Settings,
+    environ: Mapping[str, str],
     findings: Findings,
 ) -> Report:
     keys = report_keys(root, findings.found, frozenset(settings.accept_ignored))
@@ -243,5 +259,6 @@ def _report(
         if name not in named:
             findings.note(f"accept_ignored: nothing in the file is called {name!r}")
     deployments = report_deployments(groups, placed)
-    hosts = sorted({host for one in deployments for host in (one.host, one.login_host) if host})
-    return Report(keys, deployments, tuple(hosts), tuple(findings.notes))
+    hosts = {host for one in deployments for host in (one.host, one.login_host) if host}
+    hosts.update(sink_hosts(settings.sinks, environ))
+    return Report(keys, deployments, tuple(sorted(hosts)), tuple(findings.notes))

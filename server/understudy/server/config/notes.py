@@ -43,6 +43,27 @@ def note_environment(
         )
 
 
+def note_redaction(settings: Settings, findings: Findings) -> None:
+    """Note who would keep or send redacted texts, and has no patterns to redact them by."""
+    if settings.redaction.patterns:
+        return
+    sinks = settings.sinks
+    captures = {"understudy.records.capture": settings.records.capture}
+    for name, sink in (
+        ("otel", sinks.otel),
+        ("langfuse", sinks.langfuse),
+        ("bucket", sinks.bucket),
+    ):
+        if sink is not None:
+            captures[f"understudy.sinks.{name}.capture"] = sink.capture
+    for path, capture in captures.items():
+        if capture == "redacted":
+            findings.note(
+                f"{path} is redacted, and understudy.redaction.patterns has no pattern: "
+                "no text is captured there"
+            )
+
+
 def note_routes(groups: Mapping[str, ModelGroup], findings: Findings) -> None:
     """Note groups that serve nothing."""
     if not groups:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from understudy.server.config.deployments import Placed
 from understudy.server.config.document import Node
 from understudy.server.config.findings import Finding
-from understudy.server.config.standing_table import NAMED_VALUES, Standing
+from understudy.server.config.standing_table import MAPPED_VALUES, NAMED_VALUES, Standing
 from understudy.server.config.standings import find_rule
 from understudy.server.domain.deployment import Endpoint, ModelGroup
 
@@ -174,6 +174,10 @@ def _leaves(name: str, node: Node) -> Iterator[tuple[str, Node]]:
 
 def _values(name: str, node: Node) -> Iterator[tuple[str, Node]]:
     """Yield a key, or each of its values if those are what counts."""
+    if name in MAPPED_VALUES and isinstance(node.value, Mapping):
+        for key, one in node.value.items():
+            yield f"{name}.{key}", one
+        return
     if name not in NAMED_VALUES:
         yield name, node
         return

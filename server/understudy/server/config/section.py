@@ -6,7 +6,8 @@ its findings become faults with a line. A key that does not exist is a fault: it
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Annotated, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -101,8 +102,11 @@ def _unknown(
 
 def _entry(kind: object) -> tuple[object, bool]:
     """Return what a field, or each item of a list, stands as in the file; and whether a list."""
+    if get_origin(kind) in (Union, UnionType):
+        # What is optional stands in the file as what it is where it is there.
+        kind = next((one for one in get_args(kind) if is_dataclass(one)), kind)
     if get_origin(kind) is tuple:
-        return get_args(kind)[0], True
+        return _entry(get_args(kind)[0])[0], True
     if get_origin(kind) is Annotated:
         for mark in get_args(kind)[1:]:
             if isinstance(mark, ReadAs):

@@ -10,6 +10,8 @@ from typing import Literal
 
 from understudy.server.config.allowed import EndpointField
 from understudy.server.config.credentials import ApiKeyField, ClientField, SecretField
+from understudy.server.config.redaction import RedactionSettings
+from understudy.server.config.sink_settings import SinkSettings
 from understudy.server.config.units import (
     Bytes,
     Flag,
@@ -20,6 +22,7 @@ from understudy.server.config.units import (
     PositiveSeconds,
     Seconds,
     Switch,
+    Threshold,
     Weight,
 )
 
@@ -47,6 +50,30 @@ class DrainSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """What the service takes on at once, and how long connections last.
+
+    A completion beyond `max_calls` or `max_wait` is refused as OVERLOADED before it is read, and
+    no model is asked. Everything else, health and operations first, is always answered.
+    """
+
+    max_calls: PositiveCount = 10_000  # completions under way, in each process that serves
+    # For a completion to be begun. Where answers take less than that, ten times as long as they
+    # take, but a second in any case; a line that stays longer is cut to some ms.
+    max_wait: PositiveSeconds = 10.0
+    # Calls under way on one connection; what is more waits in the client, or is UNAVAILABLE if it
+    # comes in the very moment in which another ends: gRPC's own limit is that coarse. None: none
+    max_streams_per_connection: PositiveCount | None = None
+    # Older connections are told to go, so that clients spread over new servers. None: they stay
+    max_connection_age: PositiveSeconds | None = None
+    max_connection_age_grace: PositiveSeconds | None = None  # None: for as long as its calls take
+    max_connection_idle: PositiveSeconds | None = None  # without a call. None: they stay
+    keepalive_time: PositiveSeconds = 60.0  # of silence, after which a client is asked if it lives
+    keepalive_timeout: PositiveSeconds = 20.0  # for it to say so
+    keepalive_min_time: PositiveSeconds = 10.0  # between the pings of an idle client; more is abuse
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where the service listens, to whom, and for how long."""
 
@@ -59,9 +86,11 @@ class ServerSettings:
     allowed_endpoints: tuple[EndpointField, ...] = ()  # that callers may name by their URL
     default_timeout: PositiveSeconds = 600.0  # for a call without a deadline
     max_message_bytes: MessageBytes = 32 * _MIB  # in either direction
+    limits: LimitSettings = LimitSettings()
     drain: DrainSettings = DrainSettings()
-    # Processes that answer calls. The mirror's limits and budgets are the host's, and divided
-    # among them; seats and breakers of the primary's calls are each process's own.
+    # Processes that answer calls. The mirror's limits are the host's, and divided among them, and
+    # so are its budgets where there are no records; seats and breakers of the primary's calls are
+    # each process's own.
     workers: PositiveCount = 1
 
 
@@ -77,10 +106,11 @@ class DashboardSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Where /metrics, /healthz and /readyz are served."""
+    """Where /metrics, /healthz and /readyz are served, to whoever can reach it."""
 
     host: Name = _LOOPBACK
-    port: Port = 9464
+    port: Port = 9464  # 0: a free one; so is this one where server.port is 0
+    enabled: Flag = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +142,14 @@ class RecordSettings:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """What each silent model may cost."""
+    """What each silent model may cost all processes together that keep records in one place.
+
+    Across restarts and kills: what a process had put aside when it was killed counts as spent.
+    Without records it is what each service may cost, from its start.
+    """
 
     usd: Weight = 100.0
-    per: PositiveSeconds = _DAY
+    per: PositiveSeconds = _DAY  # windows end at multiples of this since 1970: a day's at 0:00 UTC
     # What a call is taken to cost where nothing bounds it: about what 1,000 tokens in and 500 out
     # cost at the dearer models, so that the cap errs on the side of the purse.
     assumed_usd_per_call: Weight = 0.01
@@ -135,6 +169,9 @@ class MirrorSettings:
     max_queue_age: PositiveSeconds = 2.0
     timeout: PositiveSeconds = 60.0  # for one silent call
     max_response_bytes: Bytes = _MIB
+    # Delay of the event loop that answers callers at which less and less is mirrored: a tenth of
+    # the looks at it, over a second, found more. off: never
+    yield_at: Threshold = 0.05
     budget: BudgetSettings = BudgetSettings()
 
 
@@ -174,6 +211,8 @@ class Settings:
     store: StoreSettings = StoreSettings()
     records: RecordSettings = RecordSettings()
     mirror: MirrorSettings = MirrorSettings()
+    sinks: SinkSettings = field(default_factory=SinkSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
     prices: PriceSettings = PriceSettings()
     egress: EgressSettings = EgressSettings()
     experiments: ExperimentSettings = ExperimentSettings()

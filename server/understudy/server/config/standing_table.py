@@ -49,6 +49,25 @@ _PRICES = """
     *put_cost_per_audio_token output_cost_per_reasoning_token
 """
 
+_METRICS = "metrics are served at understudy.metrics"
+
+_CALLBACKS = """
+    callbacks.langfuse callbacks.langfuse_otel callbacks.s3 callbacks.s3_v2 callbacks.otel
+    success_callback.langfuse success_callback.langfuse_otel success_callback.s3
+    success_callback.s3_v2 success_callback.otel failure_callback.langfuse
+    failure_callback.langfuse_otel failure_callback.s3 failure_callback.s3_v2
+    failure_callback.otel
+"""
+
+_PROMETHEUS = "callbacks.prometheus success_callback.prometheus failure_callback.prometheus"
+
+_S3_PARAMS = """
+    s3_callback_params.s3_bucket_name s3_callback_params.s3_path
+    s3_callback_params.s3_region_name s3_callback_params.s3_endpoint_url
+    s3_callback_params.s3_aws_access_key_id s3_callback_params.s3_aws_secret_access_key
+    s3_callback_params.s3_aws_session_token
+"""
+
 # By section. The first row that matches counts.
 TABLE: Mapping[str, tuple[Row, ...]] = {
     "": (
@@ -150,11 +169,11 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
     "litellm_settings": (
         (_HONOURED, "", _FALLBACKS),
         (_HONOURED, "", "drop_params num_retries request_timeout ssl_verify"),
-        (
-            _HONOURED,
-            "no prompt or answer is logged in this version",
-            "turn_off_message_logging",
-        ),
+        (_HONOURED, "", _CALLBACKS),
+        (_HONOURED, _METRICS, _PROMETHEUS),
+        (_HONOURED, "no prompt or answer is told to any tool", "turn_off_message_logging"),
+        (_HONOURED, "", _S3_PARAMS),
+        (_IGNORED, _NO_COUNTERPART, "s3_callback_params.*"),
         (_HONOURED, "nothing is ever sent home", "telemetry"),
         (_MISSED, _NOT_BUILT, "*callback.* *callbacks.* default_team_settings"),
         (_MISSED, _NOT_BUILT, "store_audit_logs cold_storage_*"),
@@ -211,7 +230,7 @@ TABLE: Mapping[str, tuple[Row, ...]] = {
         (_HONOURED, "", "accept_ignored egress.*"),
         (_HONOURED, "", "server.*"),
         (_HONOURED, "", "mirror.* records.* store.* experiments.* dashboard.* prices.* state_dir"),
-        (_IGNORED, "metrics are not built in this version", "metrics.*"),
+        (_HONOURED, "", "sinks.* redaction.* metrics.*"),
     ),
 }
 
@@ -228,6 +247,9 @@ NAMED_VALUES = frozenset(
         "router_settings.routing_strategy",
     }
 )
+
+# Keys whose values are mappings, each key of which stands for itself.
+MAPPED_VALUES = frozenset({"litellm_settings.s3_callback_params"})
 
 # A key that nobody knows, with a name that sounds as if somebody relied on it.
 SOUNDS_PROTECTIVE = """

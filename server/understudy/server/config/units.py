@@ -118,6 +118,11 @@ def positive_duration(value: object) -> float:
     return seconds
 
 
+def threshold(value: object) -> float | None:
+    """Return seconds, more than 0, or None for `off`: null would mean the default."""
+    return None if switch(value) == "off" else positive_duration(value)
+
+
 def size(value: object) -> int:
     """Return bytes from `64MiB`, `10GiB`, `1MB` or a number of bytes."""
     result = _quantity(value, _BYTES, "must be a size such as 512KiB, 64MiB or 10GiB")
@@ -186,3 +191,4 @@ Seconds = Annotated[float, BeforeValidator(duration)]
 PositiveSeconds = Annotated[float, BeforeValidator(positive_duration)]
 Bytes = Annotated[int, BeforeValidator(size)]
 MessageBytes = Annotated[int, BeforeValidator(message_size)]
+Threshold = Annotated[float | None, BeforeValidator(threshold)]

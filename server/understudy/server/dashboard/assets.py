@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from understudy.server.readout.page import STATIC
+
 FOLDER: Final = Path(__file__).parent / "static"
 _KINDS: Final = {
     ".css": "text/css; charset=utf-8",
@@ -28,9 +30,10 @@ class Asset:
 class Assets:
     """All of them, read once, by name and by address."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, *folders: Path) -> None:
         found = {
             path.relative_to(folder).as_posix(): _read(path, folder)
+            for folder in folders or (FOLDER, STATIC)
             for path in sorted(folder.rglob("*"))
             if path.suffix in _KINDS
         }

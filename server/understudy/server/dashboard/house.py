@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from understudy.server.dashboard.seams import Admission, Host, Records
+from understudy.server.dashboard.seams import Admission, Host, Records, Reports
 from understudy.server.domain.access import Role
 from understudy.server.domain.deployment import Snapshot
 from understudy.server.errors import Reason, RefusedError
@@ -53,7 +53,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What there is. `records` is None where none are kept.
+    """What there is. `records` and `reports` are None where nothing is recorded.
 
     `address` is where callers find the service, `tls` whether they must speak it. `roles` is the
     table RPC → role.
@@ -62,6 +62,7 @@ class House:
     desk: Desk
     snapshot: Callable[[], Snapshot]
     records: Records | None
+    reports: Reports | None
     host: Host
     access: Admission
     roles: Mapping[str, Role | None]

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from understudy.server.dashboard.assets import Assets
 from understudy.server.dashboard.formats import FILTERS
+from understudy.server.readout.page import TEMPLATES
 
 FOLDER: Final = Path(__file__).parent / "templates"
 
@@ -17,7 +18,7 @@ class Renderer:
 
     def __init__(self, assets: Assets) -> None:
         self._environment = Environment(
-            loader=FileSystemLoader(FOLDER),
+            loader=FileSystemLoader([FOLDER, TEMPLATES]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -8,6 +8,7 @@ from understudy.server.domain.figures import Dimension, Measures, Scope, Series,
 from understudy.server.domain.ratings import Rating, Tally, Unrated
 from understudy.server.domain.record_queries import Found, Query
 from understudy.server.domain.records import Kept, Pair
+from understudy.server.domain.reports import Question, Update
 
 
 class Admission(Protocol):
@@ -98,6 +99,21 @@ class Records(Protocol):
     @property
     def ratings(self) -> Ratings:
         """What reviewers say."""
+        ...
+
+
+class Reports(Protocol):
+    """Has reports computed. Asked on the service's own loop: see `House.ask`."""
+
+    async def look(self, question: Question, *, anew: bool = False) -> Update:
+        """Return how far a report is, or the report; begin it if nobody has. Does not wait.
+
+        It goes on for as long as somebody looks. Raises UnderstudyError for what becomes of it.
+        """
+        ...
+
+    def tell(self, metric: str) -> str:
+        """Return what a metric means, for people; empty if nobody knows."""
         ...
 
 

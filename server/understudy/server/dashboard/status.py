@@ -44,6 +44,8 @@ class _SilentView(Protocol):
     offered: int
     spent_nano_usd: int
     cap_nano_usd: int
+    overshoot_nano_usd: int
+    lost_nano_usd: int
 
     @property
     def outcomes(self) -> Mapping[str, int]: ...
@@ -64,6 +66,22 @@ class _MirrorView(Protocol):
     def silent_models(self) -> Sequence[_SilentView]: ...
 
 
+class _LagView(Protocol):
+    @property
+    def seconds(self) -> int: ...
+
+
+class _SinkView(Protocol):
+    sink: str
+    waiting: int
+    sent: int
+    dropped: int
+    away_cause: str
+
+    @property
+    def lag(self) -> _LagView: ...
+
+
 class StatusView(Protocol):
     """What is read of `GetStatusResponse`."""
 
@@ -78,6 +96,8 @@ class StatusView(Protocol):
     def deployments(self) -> Sequence[_DeploymentView]: ...
     @property
     def mirror(self) -> _MirrorView: ...
+    @property
+    def sinks(self) -> Sequence[_SinkView]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +116,11 @@ class DeploymentNow:
 
 @dataclass(frozen=True, slots=True)
 class SilentNow:
-    """One silent model. `ends` are the outcomes of its copies, whose sum is `offered`."""
+    """One silent model. `ends` are the outcomes of its copies, whose sum is `offered`.
+
+    Of what is `spent`, processes that died held what is `lost`, and `overshoot` is more than had
+    been reserved.
+    """
 
     name: str
     is_paused: bool
@@ -109,6 +133,20 @@ class SilentNow:
     not_mirrored: tuple[tuple[str, int], ...]
     spent: int | None
     cap: int | None
+    lost: int
+    overshoot: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkNow:
+    """A tool that is told of calls. `lag` is in whole seconds; `away` is empty if all is well."""
+
+    name: str
+    waiting: int
+    sent: int
+    dropped: int
+    lag: int
+    away: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +164,7 @@ class Board:
     queued_bytes: int
     mirrored: int
     silents: tuple[SilentNow, ...]
+    sinks: tuple[SinkNow, ...] = ()
 
 
 def read_status(status: StatusView) -> Board:
@@ -146,6 +185,10 @@ def read_status(status: StatusView) -> Board:
         mirror.queued_bytes,
         mirror.in_flight,
         tuple(_read_silent(one) for one in mirror.silent_models),
+        tuple(
+            SinkNow(one.sink, one.waiting, one.sent, one.dropped, one.lag.seconds, one.away_cause)
+            for one in status.sinks
+        ),
     )
 
 
@@ -176,6 +219,8 @@ def _read_silent(one: _SilentView) -> SilentNow:
         _order(one.not_mirrored),
         one.spent_nano_usd if one.HasField("spent_nano_usd") else None,
         one.cap_nano_usd if one.HasField("cap_nano_usd") else None,
+        one.lost_nano_usd,
+        one.overshoot_nano_usd,
     )
 
 

@@ -16,9 +16,12 @@ from understudy.client.errors import UnderstudyError as ClientError
 from understudy.client.retries import Patience
 from understudy.client.statuses import read_status
 from understudy.server.domain.completion import Completion, Delta, Routing
+from understudy.server.domain.request import TraceContext
 from understudy.server.engine import Engine
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
 from understudy.server.inprocess.flow import Flow
+from understudy.server.servicers.access import caller
+from understudy.server.servicers.read_feedback import read_feedback
 from understudy.server.servicers.read_request import read_request
 from understudy.server.servicers.statuses import to_status
 from understudy.server.servicers.write_answer import (
@@ -31,6 +34,7 @@ from understudy.v1.completion_pb2 import (
     CreateCompletionResponse,
     StreamCompletionResponse,
 )
+from understudy.v1.record_pb2 import CreateFeedbackRequest
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,17 +43,29 @@ T = TypeVar("T")
 
 
 async def answer(
-    engine: Engine, wire: CreateCompletionRequest, timeout: float
+    engine: Engine,
+    wire: CreateCompletionRequest,
+    timeout: float,
+    trace: TraceContext | None = None,
 ) -> CreateCompletionResponse:
     """Return a whole answer. Raises the client's errors."""
-    return await _repeat(timeout, lambda deadline: _answer(engine, wire, deadline))
+    return await _repeat(timeout, lambda deadline: _answer(engine, wire, deadline, trace))
 
 
 async def stream(
-    engine: Engine, wire: CreateCompletionRequest, timeout: float, flow: Flow[Piece]
+    engine: Engine,
+    wire: CreateCompletionRequest,
+    timeout: float,
+    flow: Flow[Piece],
+    trace: TraceContext | None = None,
 ) -> None:
     """Put the pieces of an answer into a flow. Raises the client's errors."""
-    await _repeat(timeout, lambda deadline: _stream(engine, wire, deadline, flow))
+    await _repeat(timeout, lambda deadline: _stream(engine, wire, deadline, flow, trace))
+
+
+async def keep_feedback(engine: Engine, wire: CreateFeedbackRequest, timeout: float) -> str:
+    """Keep an opinion; return its id. Raises the client's errors."""
+    return await _repeat(timeout, lambda _: _keep_feedback(engine, wire))
 
 
 def tell(error: UnderstudyError) -> ClientError:
@@ -83,9 +99,9 @@ async def _repeat(timeout: float, attempt: Callable[[float], Awaitable[T]]) -> T
 
 
 async def _answer(
-    engine: Engine, wire: CreateCompletionRequest, deadline: float
+    engine: Engine, wire: CreateCompletionRequest, deadline: float, trace: TraceContext | None
 ) -> CreateCompletionResponse:
-    request = read_request(wire, stream=False, deadline=deadline)
+    request = read_request(wire, stream=False, deadline=deadline, trace=trace)
     routing: Routing | None = None
     found: CreateCompletionResponse | None = None
     async with aclosing(engine.completer.complete(request)) as parts:
@@ -99,10 +115,23 @@ async def _answer(
     return found
 
 
+async def _keep_feedback(engine: Engine, wire: CreateFeedbackRequest) -> str:
+    said = read_feedback(wire, caller.get().name)
+    if engine.records is None:
+        raise UnderstudyError(
+            Reason.NOT_IMPLEMENTED, "nothing is recorded here (understudy.records.enabled)"
+        )
+    return await asyncio.to_thread(engine.records.feedback.keep, said)
+
+
 async def _stream(
-    engine: Engine, wire: CreateCompletionRequest, deadline: float, flow: Flow[Piece]
+    engine: Engine,
+    wire: CreateCompletionRequest,
+    deadline: float,
+    flow: Flow[Piece],
+    trace: TraceContext | None,
 ) -> None:
-    request = read_request(wire, stream=True, deadline=deadline)
+    request = read_request(wire, stream=True, deadline=deadline, trace=trace)
     routing: Routing | None = None
     async with aclosing(engine.completer.complete(request)) as parts:
         async for part in parts:

@@ -6,18 +6,23 @@ calls are made on, `answering` makes them.
 
 import asyncio
 import os
+import secrets
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Literal, Self, Unpack, cast, overload
 
+from understudy.client.history import Judged, write_feedback
 from understudy.client.parameters import MessageInput, Parameters
 from understudy.client.requests import build_request
 from understudy.client.settings import check_timeout
-from understudy.server.inprocess.answering import answer
+from understudy.server.inprocess.answering import answer, keep_feedback
 from understudy.server.inprocess.configuring import read_config, warn_of_ignored
 from understudy.server.inprocess.engines import Engines
 from understudy.server.inprocess.streams import AsyncStream, Stream, Tap, wait
+from understudy.server.inprocess.tracing import current_trace
 from understudy.v1.completion_pb2 import CreateCompletionRequest, CreateCompletionResponse
+from understudy.v1.record_pb2 import CreateFeedbackRequest
 
 Entries = Sequence[Mapping[str, object]]
 
@@ -132,7 +137,10 @@ class Router:
         request, timeout = self._write_request(model, messages, parameters)
         if stream:
             return Stream(Tap(self._engines, request, timeout))
-        call = self._engines.background().submit(lambda engine: answer(engine, request, timeout))
+        trace = current_trace()
+        call = self._engines.background().submit(
+            lambda engine: answer(engine, request, timeout, trace)
+        )
         return wait(call)
 
     @overload
@@ -176,6 +184,36 @@ class Router:
             return AsyncStream(lambda: Tap(self._engines, request, timeout))
         return self._answer(request, timeout)
 
+    def feedback(
+        self,
+        answer: Judged,
+        metric: str,
+        value: bool | float | str,
+        *,
+        silent_model: str = "",
+        feedback_id: str = "",
+        timeout: float | None = None,
+    ) -> str:
+        """Say what an answer was worth, as `understudy.client.Client.feedback` does."""
+        name = feedback_id or secrets.token_hex(16)
+        request = write_feedback(answer, metric, value, silent_model, name)
+        return wait(self._keep(request, timeout))
+
+    async def afeedback(
+        self,
+        answer: Judged,
+        metric: str,
+        value: bool | float | str,
+        *,
+        silent_model: str = "",
+        feedback_id: str = "",
+        timeout: float | None = None,
+    ) -> str:
+        """Say what an answer was worth, as `understudy.client.AsyncClient.feedback` does."""
+        name = feedback_id or secrets.token_hex(16)
+        request = write_feedback(answer, metric, value, silent_model, name)
+        return await asyncio.wrap_future(self._keep(request, timeout))
+
     def close(self) -> None:
         """End the engine and its thread; calls under way raise Cancelled."""
         self._engines.close().result()
@@ -209,8 +247,17 @@ class Router:
     async def _answer(
         self, request: CreateCompletionRequest, timeout: float
     ) -> CreateCompletionResponse:
-        call = self._engines.background().submit(lambda engine: answer(engine, request, timeout))
+        trace = current_trace()
+        call = self._engines.background().submit(
+            lambda engine: answer(engine, request, timeout, trace)
+        )
         return await asyncio.wrap_future(call)
+
+    def _keep(self, request: CreateFeedbackRequest, timeout: float | None) -> Future[str]:
+        seconds = self._timeout if timeout is None else check_timeout(timeout)
+        return self._engines.background().submit(
+            lambda engine: keep_feedback(engine, request, seconds)
+        )
 
     def _write_request(
         self,

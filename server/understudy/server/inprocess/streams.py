@@ -15,6 +15,7 @@ from understudy.client.async_stream import is_being_cancelled
 from understudy.server.inprocess.answering import Piece, stream
 from understudy.server.inprocess.engines import Engines
 from understudy.server.inprocess.flow import Flow
+from understudy.server.inprocess.tracing import current_trace
 from understudy.v1.completion_pb2 import CreateCompletionRequest
 
 T = TypeVar("T")
@@ -37,7 +38,10 @@ class Tap:
         self._background = engines.background()
         flow = self._flow = Flow[Piece]()
         self._taking: Future[list[Piece]] | None = None
-        self._call = self._background.submit(lambda engine: stream(engine, request, timeout, flow))
+        trace = current_trace()
+        self._call = self._background.submit(
+            lambda engine: stream(engine, request, timeout, flow, trace)
+        )
         self._call.add_done_callback(lambda done: _end(flow, done))
 
     def more(self) -> "Future[list[Piece]]":

@@ -11,10 +11,10 @@ from threading import Lock
 
 from understudy.server.config.settings import MirrorSettings
 from understudy.server.domain.deployment import Deployment
-from understudy.server.mirror.budget import Budget
 from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
 from understudy.server.mirror.pauses import Pauses
+from understudy.server.mirror.purse import Outlay, Purse, Reservation
 from understudy.server.mirror.shedding import Hold, Shed
 from understudy.server.routing.breaker import Breaker, Circuit, Health, Rule
 
@@ -26,11 +26,11 @@ _RULE = Rule()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a silent model stands with the admission. Money is in 10^-9 dollars."""
+    """How a silent model stands with the admission."""
 
     in_flight: int
     circuits: Mapping[str, Circuit]  # by deployment
-    spent: int
+    outlay: Outlay
 
 
 class Admission:
@@ -44,10 +44,11 @@ class Admission:
         clock: Callable[[], float],
         chance: Callable[[], float],
         price: Callable[[Copy], int],
+        purse: Purse,
     ) -> None:
         self.pauses = Pauses()
         self.is_over = False  # nothing is sent any more
-        self.budget = Budget(settings.budget.usd, settings.budget.per)
+        self.purse = purse
         self._settings = settings
         self._headroom = headroom
         self._clock = clock
@@ -81,17 +82,16 @@ class Admission:
                 return Shed.WAKING if is_waking else Shed.CIRCUIT_OPEN
             if (hold := self._find_hold(name, deployment)) is not None:
                 return hold
-            copy.reserved, copy.admitted = self._price(copy), now
-            if self.budget.reserve(name, copy.reserved, now):
+            reserved = self.purse.reserve(name, self._price(copy), now)
+            if isinstance(reserved, Reservation):
+                copy.reservation = reserved
                 copy.probes = breaker.begin(now)
                 self._count(copy, 1)
                 return None
-            news = self.budget.is_news(name)
+            news = self.purse.take_news(name) if reserved is Shed.BUDGET else ""
         if news:
-            _LOG.warning(
-                "the budget of silent model %r is spent; it is played nothing more for now", name
-            )
-        return Shed.BUDGET
+            _LOG.warning("the budget of silent model %r %s", name, news)
+        return reserved
 
     def leave(self, copy: Copy, health: Health, *, cost: int | None, reason: str) -> None:
         """Take a copy's seat back, what it cost, and what is learnt of its deployment.
@@ -102,7 +102,8 @@ class Admission:
         name, deployment = copy.silent_model, copy.target.deployment
         with self._lock:
             self._count(copy, -1)
-            self.budget.settle(name, copy.reserved, cost, copy.admitted)
+            if copy.reservation is not None:
+                self.purse.settle(name, copy.reservation, cost)
             breaker = self._breakers[name][deployment.id]
             left_alone = breaker.end(health, now, trial=copy.probes, chance=chance)
             circuit = breaker.circuit(now)
@@ -115,16 +116,20 @@ class Admission:
             )
 
     def stand(self) -> Mapping[str, Standing]:
-        """Return how every silent model stands that anything was sent to."""
+        """Return how every silent model stands that anything was sent to, or spent on."""
         now = self._clock()
         with self._lock:
+            outlays = self.purse.outlays(now)
             return {
                 name: Standing(
                     self._by_model[name],
-                    {one: breaker.circuit(now) for one, breaker in breakers.items()},
-                    self.budget.spent(name, now),
+                    {
+                        one: breaker.circuit(now)
+                        for one, breaker in self._breakers.get(name, {}).items()
+                    },
+                    outlays.get(name, Outlay()),
                 )
-                for name, breakers in self._breakers.items()
+                for name in self._breakers.keys() | outlays.keys()
             }
 
     def _find_breaker(self, name: str, deployment: Deployment) -> Breaker:

@@ -6,13 +6,14 @@ from msgspec import UNSET
 
 from understudy.server.domain.chat import ChatCall
 from understudy.server.domain.mirroring import SilentTarget
+from understudy.server.mirror.purse import Reservation
 
 
 @dataclass(slots=True, eq=False)
 class Copy:
-    """Compared by identity. `probes`, `reserved` and `admitted` are set when it is admitted.
+    """Compared by identity. `probes` and `reservation` are set when it is admitted.
 
-    `cut` says why it was cancelled; `offered` and `admitted` are instants of the mirror's clock.
+    `cut` says why it was cancelled; `offered` is an instant of the mirror's clock.
     """
 
     pair_id: str
@@ -21,8 +22,7 @@ class Copy:
     target: SilentTarget
     offered: float
     probes: bool = False
-    reserved: int = 0  # 10^-9 dollars
-    admitted: float = 0.0
+    reservation: Reservation | None = None
     cut: str = ""
 
     @property

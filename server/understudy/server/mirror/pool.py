@@ -7,7 +7,6 @@ never hold it. So what they do, and however slowly, costs a primary nothing.
 import asyncio
 import logging
 import random
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
@@ -32,12 +31,15 @@ from understudy.server.mirror.copies import Copy
 from understudy.server.mirror.headroom import Headroom
 from understudy.server.mirror.joiner import Joiner
 from understudy.server.mirror.ledger import Figures, Tally, sum_up
+from understudy.server.mirror.loops import new_loop
+from understudy.server.mirror.purse import Outlay
 from understudy.server.mirror.reserving import reserve_copy
+from understudy.server.mirror.shared_purse import open_purse
 from understudy.server.mirror.shedding import Shed
 from understudy.server.mirror.stage import Shared, Stage
 from understudy.server.mirror.state import MirrorState, SilentState
 from understudy.server.mirror.worker import OpenUpstream, Worker
-from understudy.server.ports import Dialect, Journal
+from understudy.server.ports import Dialect, Journal, Treasury
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,25 +52,15 @@ _SETTLE_WITHIN = 3600.0  # seconds
 # After the grace period, calls are cancelled and threads end; this long (seconds) they may take.
 _LAST_WORDS = 2.0
 
-_NO_STANDING = Standing(0, {}, 0)
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's event loop, where there is one."""
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+_NO_STANDING = Standing(0, {}, Outlay())
 
 
 class ThreadedMirror:
     """A fixed number of threads that play prompts to silent models.
 
     `upstream` opens the ways to the models; it is entered once in each thread, on the thread's own
-    event loop. `calendar` says microseconds since 1970, which prices go by.
+    event loop. `calendar` says microseconds since 1970, which prices go by. With a `treasury` the
+    cap is shared by all who have the same; without, it is this mirror's own.
     """
 
     def __init__(
@@ -78,6 +70,7 @@ class ThreadedMirror:
         dialect: Callable[[str], Dialect],
         upstream: OpenUpstream,
         journal: Journal,
+        treasury: Treasury | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         calendar: Callable[[], int] = lambda: time.time_ns() // 1000,
@@ -88,8 +81,14 @@ class ThreadedMirror:
         self._clock = clock
         self._calendar = calendar
         self._headroom = Headroom(clock)
+        self._purse = open_purse(settings.budget, treasury, calendar, self._look_again)
         self._admission = Admission(
-            settings, headroom=self._headroom, clock=clock, chance=chance, price=self._reserve
+            settings,
+            headroom=self._headroom,
+            clock=clock,
+            chance=chance,
+            price=self._reserve,
+            purse=self._purse,
         )
         shared = Shared(
             settings, dialect, journal, self._admission, self._headroom, clock, calendar
@@ -119,6 +118,7 @@ class ThreadedMirror:
 
     async def start(self) -> None:
         """Start the threads. Raises what opening an upstream raised."""
+        self._purse.start()
         for worker in self._workers:
             worker.start()
         opened = [asyncio.wrap_future(one.started) for one in self._workers]
@@ -139,6 +139,9 @@ class ThreadedMirror:
             _, hung = await asyncio.wait(ended, timeout=grace + _LAST_WORDS)
             if hung:
                 _LOG.error("%d threads of the mirror did not end in time", len(hung))
+        given_back = asyncio.wrap_future(self._purse.close())
+        if (await asyncio.wait([given_back], timeout=_LAST_WORDS))[1]:
+            _LOG.warning("what is left of silent models' budgets was not given back in time")
 
     def offer(self, offer: Offer) -> tuple[Disposition, ...]:
         """Take a prompt for its silent models; say of each whether it was taken."""
@@ -203,9 +206,9 @@ class ThreadedMirror:
             in_flight=standing.in_flight,
             circuits=standing.circuits,
             figures=figures,
-            spent=standing.spent,
-            cap=self._admission.budget.cap,
-            cap_window=self._admission.budget.per,
+            outlay=standing.outlay,
+            cap=self._purse.cap,
+            cap_window=self._purse.per,
         )
 
     @property

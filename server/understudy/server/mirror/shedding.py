@@ -24,3 +24,4 @@ class Hold(StrEnum):
 
     ALL_SEATS = Shed.IN_FLIGHT.value
     MODEL_SEATS = Shed.IN_FLIGHT_PER_MODEL.value
+    MONEY = Shed.BUDGET.value  # more of the cap is being leased

@@ -5,22 +5,28 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from understudy.server.mirror.ledger import Figures
+from understudy.server.mirror.purse import Outlay
 from understudy.server.routing.breaker import Circuit
 
 _WORST_FIRST = (Circuit.OPEN, Circuit.HALF_OPEN, Circuit.WAKING, Circuit.CLOSED)
 
 
 class SilentState(Struct, frozen=True):
-    """How one silent model is. Money is in 10^-9 US dollars, `cap_window` in seconds."""
+    """How one silent model is. The cap is in 10^-9 US dollars, its window in seconds."""
 
     silent_model: str
     paused: bool
     in_flight: int
     circuits: Mapping[str, Circuit]  # by deployment
     figures: Figures
-    spent: int
+    outlay: Outlay
     cap: int
     cap_window: float
+
+    @property
+    def spent(self) -> int:
+        """What it has cost in this window, in 10^-9 US dollars."""
+        return self.outlay.spent
 
     @property
     def circuit(self) -> Circuit:

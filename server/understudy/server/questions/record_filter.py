@@ -237,6 +237,7 @@ _READERS: Final[Mapping[Kind, Callable[[_Token, str, Kind], str | int | float | 
     Kind.TEXT: _read_text,
     Kind.ROLE: _read_word,
     Kind.OUTCOME: _read_word,
+    Kind.COST_STATUS: _read_word,
     Kind.FLAG: _read_flag,
     Kind.INTEGER: _read_integer,
     Kind.REAL: _read_real,

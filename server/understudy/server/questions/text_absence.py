@@ -12,8 +12,8 @@ _ABSENT: Final = MappingProxyType(
     {
         TextState.NOT_CAPTURED: "no text is kept: understudy.records.capture is `metadata`",
         TextState.NOT_REDACTED: (
-            "no text is kept: understudy.records.capture is `redacted`, and this version has no "
-            "patterns to redact by"
+            "no text is kept: understudy.records.capture is `redacted`, and there are no patterns "
+            "to redact by (understudy.redaction.patterns)"
         ),
         TextState.REFUSED: "the caller refused to have this prompt kept (MIRROR_MODE_NEVER)",
         TextState.TOO_LONG: "no text is kept: it is longer than 1 MiB",

@@ -1,7 +1,9 @@
 """Keeps what happened: from the journal's events to rows, and back to records and pairs.
 
     fold, calls, cleaning, batch       events into rows; pure
-    recorder, writing                  the one thread that writes, and what it writes
+    teller                             and into what sinks are told
+    recorder                           the one thread of it all: folds, tells, has written
+    keeping, writing                   what it does with the store
     tallies, rollups                   what calls add up to, by the minute and by the hour
     instances, processes               whose offers are lost
     retention, erasing                 what is deleted, and really gone
@@ -10,21 +12,27 @@
     searching                          how many rows are looked at to answer one
     figures                            questions about calls in the mass
     ratings                            what reviewers say of pairs
+    feedback, joining                  what callers say of answers, maybe before these are written
+    leases                             what silent models may cost all processes together
     switches                           pauses of the mirror, which outlive the process
     opening                            all of it together
 
 Serving never waits for any of it.
 """
 
+from understudy.server.records.feedback import FeedbackBook, FeedbackTally
 from understudy.server.records.figures import Figures
-from understudy.server.records.opening import Records, open_records
+from understudy.server.records.opening import Listeners, Records, open_records, open_teller
 from understudy.server.records.ratings import Ratings
 from understudy.server.records.reading import Reader
 from understudy.server.records.recorder import Recorder, RecorderFigures
 from understudy.server.records.switches import Pause, Switches
 
 __all__ = [
+    "FeedbackBook",
+    "FeedbackTally",
     "Figures",
+    "Listeners",
     "Pause",
     "Ratings",
     "Reader",
@@ -33,4 +41,5 @@ __all__ = [
     "Records",
     "Switches",
     "open_records",
+    "open_teller",
 ]

@@ -5,6 +5,8 @@ from hashlib import sha256
 
 from msgspec import structs
 
+from understudy.server.capturing import Redactor
+from understudy.server.domain import tellings
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Completion, Warning
 from understudy.server.domain.costs import UNPRICED, Cost
@@ -23,6 +25,18 @@ from understudy.server.records.cleaning import clean, clean_labels, clean_warnin
 
 
 @dataclass(slots=True)
+class Told:
+    """What sinks hear of a call, and what of it is known only at its end."""
+
+    asked: tellings.Asked
+    may_show: bool = False  # its words
+    prompt: tuple[Message, ...] | None = None
+    size: int = 0  # of the prompt on the wire, in bytes, once it was sent
+    group: str = ""  # asked last, to answer the caller
+    first_delta: float | None = None  # of the same
+
+
+@dataclass(slots=True)
 class Call:
     """A call. Its messages are held only until they are written, and only if they will be."""
 
@@ -30,6 +44,7 @@ class Call:
     started: float
     text_state: TextState
     messages: tuple[Message, ...] | None = None
+    told: Told | None = None  # what sinks hear of it, where there are any
     request_id: str = ""
     caller: str = ""
     metadata: dict[str, str] = field(default_factory=dict[str, str])
@@ -81,18 +96,19 @@ class Asked:
         return microseconds(self.ended - self.started)
 
 
-def begin_call(event: CallStarted, text_state: TextState) -> Call:
-    """Return what a call begins with."""
+def begin_call(event: CallStarted, text_state: TextState, labels: Redactor) -> Call:
+    """Return what a call begins with. `labels` redacts what the caller calls it by."""
     request = event.request
     target = request.target
+    metadata = labels.labels(request.metadata) if labels else request.metadata
     return Call(
         event.pair_id,
         event.instant,
         text_state,
         messages=request.chat.messages if text_state is TextState.KEPT else None,
-        request_id=request.request_id,
+        request_id=labels.text(request.request_id),
         caller=clean(request.caller),
-        metadata=clean_labels(request.metadata),
+        metadata=clean_labels(metadata),
         experiment=clean(target.experiment),
         overridden=bool(target.experiment) and target.mode is SplitMode.OVERRIDE,
         streamed=request.chat.stream,

@@ -7,7 +7,7 @@ and may read half of a table to sort it. Which index is to be used is `searching
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Text, exists, select
+from sqlalchemy import ColumnElement, FromClause, Text, case, exists, or_, select
 
 from understudy.server.database.conditions import Columns
 from understudy.server.domain.record_queries import (
@@ -17,11 +17,20 @@ from understudy.server.domain.record_queries import (
     RECORD_FIELDS,
 )
 from understudy.server.domain.records import Role
-from understudy.server.records.schema import offers, ratings, records
+from understudy.server.records.schema import feedback, offers, ratings, records
+
+_IS_SILENT: Final = records.c.role == Role.SILENT.value
 
 _COMPUTED: Final[Columns] = {
-    "is_silent_experiment": records.c.role == Role.SILENT.value,
+    "is_silent_experiment": _IS_SILENT,
     "failed": records.c.reason != "",
+    "has_feedback": exists(
+        select(feedback.c.id).where(
+            records.c.reason == "",
+            feedback.c.pair_id == records.c.pair_id,
+            feedback.c.silent_model == case((_IS_SILENT, records.c.model_group), else_=""),
+        )
+    ),
 }
 
 
@@ -59,8 +68,14 @@ def pair_columns(table: FromClause) -> Columns:
             ratings.c.pair_id == table.c.pair_id, ratings.c.silent_model == table.c.silent_model
         )
     )
+    has_feedback = exists(
+        select(feedback.c.id).where(
+            feedback.c.pair_id == table.c.pair_id,
+            or_(feedback.c.silent_model == "", feedback.c.silent_model == table.c.silent_model),
+        )
+    )
     columns = {name: _unindexed(table.c[name]) for name in PAIR_FIELDS if name in table.c}
-    return MappingProxyType({**columns, "rated": is_rated})
+    return MappingProxyType({**columns, "rated": is_rated, "has_feedback": has_feedback})
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

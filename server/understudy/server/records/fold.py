@@ -1,14 +1,18 @@
-"""Folds what the journal is told into rows: records, texts, offers and their ends.
+"""Folds what the journal is told into rows: records, texts, offers and their ends; and into what
+sinks are told, by the same hand, so that both say the same.
 
 Pure: no store, no clock, no thread. Instants of the monotonic clock become those of the calendar
 by an offset that is handed in.
 """
 
 from collections import OrderedDict
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from understudy.server.capturing import Capture, Redactor
+from understudy.server.domain.chat import Message
+from understudy.server.domain.completion import Choice
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.domain.records import TextState
 from understudy.server.events import (
@@ -36,27 +40,37 @@ from understudy.server.records.calls import (
     silent_attempt,
 )
 from understudy.server.records.cleaning import clean
-
-Capture = Literal["metadata", "redacted", "content"]
+from understudy.server.records.teller import Teller
 
 PROMPT: Final = "prompt"
 LONGEST_TEXT: Final = 1024 * 1024  # characters of JSON, of a prompt or of an answer
 MOST_CALLS: Final = 50_000  # that are remembered while they are under way
 MOST_ENDED: Final = 2_000  # that are remembered after their end, for what is told late
 
-_TEXT_STATES: Final = {
-    "metadata": TextState.NOT_CAPTURED,
-    "redacted": TextState.NOT_REDACTED,
-    "content": TextState.KEPT,
-}
+_NOTHING: Final = Redactor()
 
 
 class Fold:
-    """Takes events one by one and adds rows to a batch. For one thread."""
+    """Takes events one by one and adds rows to a batch. For one thread.
 
-    def __init__(self, capture: Capture, offset: float) -> None:
-        self._text_state = _TEXT_STATES[capture]
+    `redactor` is for texts where `capture` is `redacted`; `labels` for what callers call their
+    requests by, whatever is captured. Without a `teller` nobody is told anything.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        offset: float,
+        *,
+        redactor: Redactor = _NOTHING,
+        labels: Redactor = _NOTHING,
+        teller: Teller | None = None,
+    ) -> None:
+        self._text_state = _text_state(capture, redactor)
+        self._redactor = redactor if capture == "redacted" else _NOTHING
+        self._labels = labels
         self._offset = offset
+        self._teller = teller
         self._calls: dict[str, Call] = {}
         self._ended: OrderedDict[str, Call] = OrderedDict()
 
@@ -87,9 +101,14 @@ class Fold:
 
     def _begin(self, event: CallStarted) -> None:
         state = self._text_state if event.request.may_mirror else TextState.REFUSED
-        self._calls[event.pair_id] = begin_call(event, state)
+        call = self._calls[event.pair_id] = begin_call(event, state, self._labels)
+        teller = self._teller
+        if teller is not None:
+            teller.begin(call, event.request)
         if len(self._calls) > MOST_CALLS:
-            del self._calls[next(iter(self._calls))]
+            oldest = self._calls.pop(next(iter(self._calls)))
+            if teller is not None:
+                teller.let_go(oldest)
 
     def _begin_attempt(self, event: AttemptStarted) -> None:
         call = self._calls.get(event.pair_id)
@@ -98,6 +117,8 @@ class Fold:
         if not call.group:
             call.group = event.group
         call.under_way[event.attempt] = event
+        if self._teller is not None:
+            self._teller.hold(call, event.request_bytes)
 
     def _end_attempt(self, event: AttemptEnded, batch: Batch) -> None:
         call = self._calls.get(event.pair_id)
@@ -107,6 +128,8 @@ class Fold:
         asked = primary_attempt(call, begun, event)
         if event.reason is None:
             call.latency, call.cost = asked.latency, asked.cost.nano_usd
+        if self._teller is not None:
+            self._teller.note_attempt(call, clean(asked.group), asked.first_delta)
         self._record(call, asked, batch)
 
     def _end(self, event: CallEnded, batch: Batch) -> None:
@@ -115,6 +138,9 @@ class Fold:
             return
         call.has_ended = True
         call.messages = None
+        if self._teller is not None:
+            ended = self._epoch(event.instant)
+            self._teller.tell_answered(call, event, self._epoch(call.started), ended)
         waiting, call.waiting = call.waiting, []
         for late in waiting:
             self._end_copy(late, batch)
@@ -128,6 +154,8 @@ class Fold:
                 batch.add_not_mirrored(
                     NotMirroredRow(event.pair_id, clean(one.silent_model), one.reason, epoch)
                 )
+                if self._teller is not None:
+                    self._teller.tell_not_offered(event.pair_id, one)
             elif one.silent_model not in call.heard:
                 batch.add_offer(make_offer(call, one.silent_model, epoch))
                 call.copies.add(one.silent_model)
@@ -152,6 +180,8 @@ class Fold:
                 end_epoch=self._epoch(event.instant),
             )
         )
+        if self._teller is not None:
+            self._teller.tell_copy_ended(end)
         call.copies.discard(end.silent_model)
         self._let_go(call)
 
@@ -164,6 +194,8 @@ class Fold:
         if not call.has_ended or call.copies:
             return
         if self._calls.pop(call.pair_id, None) is not None:
+            if self._teller is not None:
+                self._teller.let_go(call)
             self._ended[call.pair_id] = call
             if len(self._ended) > MOST_ENDED:
                 self._ended.popitem(last=False)
@@ -171,23 +203,39 @@ class Fold:
     def _record(self, call: Call, asked: Asked, batch: Batch) -> None:
         epoch = self._epoch(asked.started)
         if call.messages is not None:
-            call.text_state = _keep(batch, call.pair_id, PROMPT, call.messages, epoch)
+            prompt = self._redactor.messages(call.messages)
+            call.text_state = _keep(batch, call.pair_id, PROMPT, prompt, epoch)
             call.messages = None
         state = call.text_state
         if state is TextState.KEPT and asked.completion is not None:
-            state = _keep(batch, call.pair_id, asked.id, asked.completion.choices, epoch)
-        batch.add_record(make_record(call, asked, epoch, state))
+            choices = self._redactor.choices(asked.completion.choices)
+            state = _keep(batch, call.pair_id, asked.id, choices, epoch)
+        record = make_record(call, asked, epoch, state)
+        batch.add_record(record)
+        if self._teller is not None:
+            self._teller.tell_generation(call, record, asked.completion)
 
 
-def _keep(batch: Batch, pair_id: str, part: str, words: object, epoch: int) -> TextState:
+def _text_state(capture: Capture, redactor: Redactor) -> TextState:
+    if capture == "metadata":
+        return TextState.NOT_CAPTURED
+    if capture == "redacted" and not redactor:
+        return TextState.NOT_REDACTED
+    return TextState.KEPT
+
+
+def _keep(
+    batch: Batch,
+    pair_id: str,
+    part: str,
+    words: tuple[Message, ...] | tuple[Choice, ...],
+    epoch: int,
+) -> TextState:
     try:
         body = msgspec.json.encode(words).decode()
     except UnicodeEncodeError:  # half a character: JSON has it, UTF-8 has not
         return TextState.DROPPED
     if len(body) > LONGEST_TEXT:
         return TextState.TOO_LONG
-    return (
-        TextState.KEPT
-        if batch.add_text(TextRow(pair_id, part, body, epoch))
-        else (TextState.DROPPED)
-    )
+    has_room = batch.add_text(TextRow(pair_id, part, body, epoch))
+    return TextState.KEPT if has_room else TextState.DROPPED

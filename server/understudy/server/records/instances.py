@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from understudy.server.domain.mirroring import Outcome
 from understudy.server.records.processes import Process
@@ -24,22 +25,24 @@ class Instance:
 
 
 def announce(connection: Connection, instance: Instance, now: int) -> None:
-    """Say that a recorder is at work; say it again from time to time."""
-    row = {"heartbeat_time": now, "end_time": None}
-    beat = update(instances).where(instances.c.id == instance.id).values(row)
-    if connection.execute(beat).rowcount:
-        return
-    process = instance.process
-    connection.execute(
-        insert(instances).values(
-            id=instance.id,
-            host=process.host,
-            pid=process.pid,
-            process_start=process.started,
-            start_time=now,
-            **row,
-        )
+    """Say that a recorder is at work; say it again from time to time. Several may at once."""
+    # Two statements of one meaning and of unrelated types.
+    insert: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(instances)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(instances)
     )
+    beat = {"heartbeat_time": now, "end_time": None}
+    process = instance.process
+    row = insert.values(
+        id=instance.id,
+        host=process.host,
+        pid=process.pid,
+        process_start=process.started,
+        start_time=now,
+        **beat,
+    )
+    connection.execute(row.on_conflict_do_update(index_elements=["id"], set_=beat))
 
 
 def sweep(connection: Connection, own: Instance, now: int) -> int:

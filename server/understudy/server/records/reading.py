@@ -11,8 +11,9 @@ from understudy.server.database.asking import asking
 from understudy.server.database.conditions import beyond, ordering, where
 from understudy.server.domain.chat import Message
 from understudy.server.domain.completion import Choice
+from understudy.server.domain.feedback import Feedback
 from understudy.server.domain.record_queries import Found, Place, Query
-from understudy.server.domain.records import Kept, Pair, Record, SilentSide, Texts, TextState
+from understudy.server.domain.records import Kept, Pair, Record, Role, SilentSide, Texts, TextState
 from understudy.server.records.conditions import (
     PAIR_COLUMNS,
     PAIR_ORDER_COLUMNS,
@@ -20,6 +21,7 @@ from understudy.server.records.conditions import (
     RECORD_ORDER_COLUMNS,
     pair_columns,
 )
+from understudy.server.records.feedback import read_feedback
 from understudy.server.records.fold import PROMPT
 from understudy.server.records.rows import Row, read_record, read_silent_side
 from understudy.server.records.schema import not_mirrored, offers, records, texts
@@ -177,10 +179,13 @@ def _read_pairs(
 
 
 def _keep(connection: Connection, found: Sequence[Record], with_texts: bool) -> list[Kept]:
-    """Return records with their texts, as many as one page carries."""
+    """Return records with what is said of them and their texts, as many as one page carries."""
+    said: dict[tuple[str, str], tuple[Feedback, ...]] = {}
+    for pairs in _chunks(sorted({one.pair_id for one in found})):
+        said |= read_feedback(connection, pairs)
     kept = [one for one in found if one.text_state is TextState.KEPT]
     if not with_texts or not kept:
-        return [Kept(one) for one in found]
+        return [Kept(one, feedback=_about(one, said)) for one in found]
     wanted = _choose_texts(connection, kept)
     bodies: dict[tuple[str, str], str] = {}
     for some in _chunks([key for key, is_chosen in wanted.items() if is_chosen]):
@@ -189,7 +194,16 @@ def _keep(connection: Connection, found: Sequence[Record], with_texts: bool) -> 
             or_(*(and_(texts.c.pair_id == pair, texts.c.part == part) for pair, part in some)),
         )
         bodies |= {(pair, part): body for pair, part, body in connection.execute(statement)}
-    return [Kept(one, _read_texts(one, wanted, bodies)) for one in found]
+    return [Kept(one, _read_texts(one, wanted, bodies), _about(one, said)) for one in found]
+
+
+def _about(
+    record: Record, said: Mapping[tuple[str, str], tuple[Feedback, ...]]
+) -> tuple[Feedback, ...]:
+    """Return what is said of an answer; a call that failed gave none."""
+    if record.reason:
+        return ()
+    return said.get((record.pair_id, record.group if record.role is Role.SILENT else ""), ())
 
 
 def _choose_texts(connection: Connection, kept: Iterable[Record]) -> Mapping[tuple[str, str], bool]:

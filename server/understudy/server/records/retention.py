@@ -26,12 +26,14 @@ from understudy.server.domain.figures import Step
 from understudy.server.records.erasing import erase_texts
 from understudy.server.records.rollups import MINUTES_KEPT
 from understudy.server.records.schema import (
+    feedback,
     instances,
     not_mirrored,
     offers,
     ratings,
     records,
     rollups,
+    spend_leases,
     texts,
 )
 
@@ -40,7 +42,7 @@ FREED_PAGES: Final = 2000  # that leave the file in one step
 _EXCESS: Final = 0.05  # of the limit is deleted beyond it, so that not every minute begins anew
 
 # How much a row takes with its indexes, where the database does not say what is in use.
-_ROW_BYTES: Final = ((records, 900), (offers, 600), (not_mirrored, 200))
+_ROW_BYTES: Final = ((records, 900), (offers, 600), (not_mirrored, 200), (feedback, 500))
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ class Retention:
             + _delete_metadata(connection, metadata)
             + _delete_rollups(connection, Step.MINUTE, now - MINUTES_KEPT)
             + _delete(connection, instances, instances.c.end_time, metadata)
+            # By their end: until then they count, however long a window is.
+            + _delete(connection, spend_leases, spend_leases.c.window_end, metadata)
         )
 
     def _delete_much(self, connection: Connection) -> int:
@@ -112,6 +116,7 @@ def _delete_metadata(connection: Connection, cutoff: int) -> int:
         + _delete(connection, records, records.c.start_time, cutoff)
         + _delete(connection, offers, offers.c.start_time, cutoff)
         + _delete(connection, ratings, ratings.c.start_time, cutoff)
+        + _delete(connection, feedback, feedback.c.start_time, cutoff)
         + _delete(connection, not_mirrored, not_mirrored.c.start_time, cutoff)
     )
 

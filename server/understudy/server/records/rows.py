@@ -78,6 +78,9 @@ def read_silent_side(row: Row, kept: Kept | None) -> SilentSide:
         row["fraction"],
         kept,
         comparison,
+        row["latency_difference"],
+        row["cost_difference"],
+        row["length_difference"],
     )
 
 

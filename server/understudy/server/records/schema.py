@@ -25,7 +25,7 @@ Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 VERSION_TABLE = "records_version"  # the experiments' tables may live in the same database
-NEWEST = "0004"
+NEWEST = "0006"
 MIGRATIONS = Chain(
     "understudy.server.records:migrations", VERSION_TABLE, NEWEST, lock=0x756E6472_72656373
 )
@@ -207,6 +207,27 @@ instances = Table(
     Column("end_time", Whole),
 )
 
+# One row for each sum of money that a process took to spend on a silent model in one window of the
+# cap, in 10^-9 dollars. While it is open all that was granted counts as spent, also after its
+# process has died; once it has ended, what was spent. `overshoot` is what calls cost beyond what
+# had been reserved for them.
+spend_leases = Table(
+    "spend_leases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("silent_model", Text, nullable=False),
+    Column("window_start", Whole, nullable=False),
+    Column("window_end", Whole, nullable=False),
+    Column("instance_id", Text, nullable=False),
+    Column("granted", Whole, nullable=False),
+    Column("spent", Whole, nullable=False),
+    Column("overshoot", Whole, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("end_time", Whole),
+    Index("spend_leases_window", "window_start", "silent_model"),
+    Index("spend_leases_end", "window_end"),
+)
+
 # One row for each silent model whose mirroring is paused; the empty name is all of them.
 mirror_pauses = Table(
     "mirror_pauses",
@@ -232,4 +253,36 @@ ratings = Table(
     Column("experiment", Text, nullable=False),
     Column("variant", Text, nullable=False),
     Index("ratings_start", "start_time"),
+)
+
+# One row for each opinion on an answer, the served one where `silent_model` is empty; a boolean is
+# 1 or 0. What is known of its call comes from there, `experiment` to `key_hash`. These are null
+# until the call is in the store too, which may be after the opinion on it; what is said of an
+# answer that there never was stays so. `start_time` is its call's: it lives as long as its pair.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pair_id", Text, nullable=False),
+    Column("silent_model", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("number", Double),
+    Column("text", Text),
+    Column("actor", Text, nullable=False),
+    Column("create_time", Whole, nullable=False),
+    Column("start_time", Whole, nullable=False),
+    Column("experiment", Text),
+    Column("variant", Text),
+    Column("epoch", Integer),
+    Column("key_hash", Text),
+    Index("feedback_pair", "pair_id"),
+    Index("feedback_start", "start_time"),
+    Index("feedback_experiment", "experiment", "start_time"),
+    Index(
+        "feedback_waiting",
+        "create_time",
+        sqlite_where=text("experiment IS NULL"),
+        postgresql_where=text("experiment IS NULL"),
+    ),
 )

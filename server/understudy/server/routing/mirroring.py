@@ -44,11 +44,13 @@ def plan_mirror(
     ticket: Callable[[], float],
     *,
     after_primary: bool,
+    share: float = 1.0,
 ) -> MirrorPlan:
     """Return the plan for a call to `silents` whose first attempt goes to `primary`.
 
     A silent model that shares the primary's host and key waits for the answer, whatever the
-    configuration says: mirrors must not eat the primary's quota.
+    configuration says: mirrors must not eat the primary's quota. `share` is what a busy service
+    leaves of each fraction, in (0, 1]: a pair that is sampled by less is so by more.
     """
     reason = _refuse(request)
     if reason:
@@ -59,11 +61,14 @@ def plan_mirror(
     after: list[SilentTarget] = []
     passed_over: list[Disposition] = []
     for silent in silents:
-        if not is_sampled(pair_id, silent.group, silent.fraction):
-            passed_over.append(Disposition(silent.group, False, "SAMPLED_OUT"))
+        fraction = silent.fraction * share
+        if not is_sampled(pair_id, silent.group, fraction):
+            yields = share < 1 and is_sampled(pair_id, silent.group, silent.fraction)
+            why = "YIELDED" if yields else "SAMPLED_OUT"
+            passed_over.append(Disposition(silent.group, False, why))
             continue
         try:
-            target = _draw(snapshot, silent, ticket())
+            target = _draw(snapshot, silent, fraction, ticket())
         except (RefusedError, RequestError) as error:
             passed_over.append(Disposition(silent.group, False, error.reason))
             continue
@@ -92,12 +97,12 @@ def _refuse(request: CompletionRequest) -> str:
     return ""
 
 
-def _draw(snapshot: Snapshot, silent: SilentModel, ticket: float) -> SilentTarget:
+def _draw(snapshot: Snapshot, silent: SilentModel, fraction: float, ticket: float) -> SilentTarget:
     deployment = draw_deployment(first_course(find_group(snapshot, silent.group)), ticket)
     return SilentTarget(
         silent.group,
         deployment,
-        silent.fraction,
+        fraction,
         silent.timeout,
         silent.system_prompt,
         silent.params,

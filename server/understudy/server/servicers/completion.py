@@ -12,9 +12,10 @@ from understudy.server.domain.completion import Completion, Delta, Routing
 from understudy.server.domain.request import CompletionRequest
 from understudy.server.errors import Reason, RefusedError, UpstreamError
 from understudy.server.live import Live
-from understudy.server.servicers.access import caller
+from understudy.server.servicers.access import Metadata, caller
 from understudy.server.servicers.list_models import list_models
 from understudy.server.servicers.read_request import read_request
+from understudy.server.servicers.read_trace import read_trace
 from understudy.server.servicers.write_answer import (
     write_completion,
     write_delta,
@@ -91,12 +92,14 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
     def _read(
         self, request: completion_pb2.CreateCompletionRequest, context: Context, *, stream: bool
     ) -> CompletionRequest:
+        metadata = cast(Metadata, context.invocation_metadata() or ())
         return read_request(
             request,
             stream=stream,
             deadline=self._deadline(context),
             caller=caller.get().name,
-            is_client_retry=_is_retry(context),
+            is_client_retry=_is_retry(metadata),
+            trace=read_trace(metadata),
         )
 
     def _deadline(self, context: Context) -> float:
@@ -115,7 +118,6 @@ class CompletionServicer(completion_pb2_grpc.CompletionServiceServicer):
         return asyncio.get_running_loop().time() + remaining
 
 
-def _is_retry(context: Context) -> bool:
+def _is_retry(metadata: Metadata) -> bool:
     """Whether grpc itself sends the call again; it says so in this header."""
-    metadata = context.invocation_metadata() or ()
     return any(key == "grpc-previous-rpc-attempts" and value != "0" for key, value in metadata)

@@ -26,8 +26,10 @@ from understudy.server.errors import (
     UnderstudyError,
 )
 from understudy.server.servicers.access import AuthContext, Metadata, caller
+from understudy.server.servicers.overload import Overload
 from understudy.server.servicers.sizing import has_more_fields
 from understudy.server.servicers.statuses import to_status
+from understudy.server.servicers.turnstile import SHEDDABLE, Turnstile
 
 _LOG = logging.getLogger(__name__)
 
@@ -133,12 +135,24 @@ class Calls:
 
 
 class Guard:
-    """Adds servicers to a server, each handler wrapped."""
+    """Adds servicers to a server, each handler wrapped. With `overload` completions are bounded."""
 
-    def __init__(self, server: grpc.aio.Server, access: Admission, calls: Calls) -> None:
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        access: Admission,
+        calls: Calls,
+        overload: Overload | None = None,
+    ) -> None:
         self._server = server
         self._access = access
         self._calls = calls
+        self._overload = overload
+
+    @property
+    def taken(self) -> tuple[int, int]:
+        """How many completions were begun, and refused because there was too much to do."""
+        return (0, 0) if self._overload is None else (self._overload.begun, self._overload.refused)
 
     @property
     def door(self) -> grpc.aio.Server:
@@ -151,10 +165,10 @@ class Guard:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         """Add a service, each of its handlers wrapped."""
         wrapped = {
-            name: self._wrap(f"/{service}/{name}", handler) for name, handler in handlers.items()
+            f"/{service}/{name}": self._wrap(f"/{service}/{name}", handler)
+            for name, handler in handlers.items()
         }
-        generic = grpc.method_handlers_generic_handler(service, wrapped)
-        self._server.add_generic_rpc_handlers((generic,))
+        self._server.add_generic_rpc_handlers((Turnstile(wrapped, self._overload),))
 
     def _wrap(self, method: str, handler: Handler) -> "grpc.RpcMethodHandler[Any, Any]":
         read = handler.request_deserializer
@@ -174,7 +188,7 @@ class Guard:
         raise TypeError(f"{method} streams its requests only, which no service here does")
 
     def _guard(self, method: str, behaviour: Behaviour) -> Behaviour:
-        access, calls = self._access, self._calls
+        access, calls, overload = self._access, self._calls, self._overload
 
         async def guarded(request: Any, context: Context) -> Any:
             calls.enter()
@@ -222,6 +236,19 @@ class Guard:
                         await _abort(context, error)
                     raise
 
+        async def bounded(request: Any, context: Context) -> Any:
+            assert overload is not None
+            try:
+                entered = overload.enter()
+            except RefusedError as error:
+                await _abort(context, error)
+            try:
+                return await guarded(request, context)
+            finally:
+                overload.leave(entered)
+
+        if overload is not None and method in SHEDDABLE:
+            return bounded
         return guarded if method.startswith("/understudy.") and method not in _WATCHES else watched
 
 

@@ -12,7 +12,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from understudy.server.domain.deployment import Snapshot
 from understudy.server.live import Live
-from understudy.server.servicers.write_status import StandingView, write_deployments
+from understudy.server.servicers.write_status import (
+    SinkView,
+    StandingView,
+    write_deployments,
+    write_sinks,
+)
 from understudy.v1 import operations_pb2
 
 State: Final = operations_pb2.DeploymentStatus.State
@@ -31,8 +36,26 @@ class FiguresView(Protocol):
     def not_mirrored(self) -> Mapping[str, int]: ...
 
 
+class OutlayView(Protocol):
+    """What one silent model costs all who share its cap, in 10^-9 US dollars.
+
+    `seen` is when that was last known, in microseconds since 1970; None where nobody shares it.
+    """
+
+    @property
+    def spent(self) -> int: ...
+    @property
+    def overshoot(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def leased(self) -> int: ...
+    @property
+    def seen(self) -> int | None: ...
+
+
 class SilentView(Protocol):
-    """How one silent model is. Money is in 10^-9 US dollars, the window in seconds."""
+    """How one silent model is. The cap is in 10^-9 US dollars, its window in seconds."""
 
     @property
     def silent_model(self) -> str: ...
@@ -45,7 +68,7 @@ class SilentView(Protocol):
     @property
     def figures(self) -> FiguresView: ...
     @property
-    def spent(self) -> int: ...
+    def outlay(self) -> OutlayView: ...
     @property
     def cap(self) -> int: ...
     @property
@@ -95,24 +118,34 @@ class OwnHost:
         in_flight: Callable[[], int],
         standing: Callable[[str], StandingView],
         started: float,
+        sinks: Callable[[], Sequence[SinkView]] = tuple,
+        mirror_share: Callable[[], float] = lambda: 1.0,
+        taken: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         self._live = live
         self._mirror = mirror
         self._in_flight = in_flight
         self._standing = standing
+        self._sinks = sinks
+        self._mirror_share = mirror_share
+        self._taken = taken
         self._started = Timestamp()
         self._started.FromNanoseconds(round(started * 1e9))
 
     async def status(self) -> operations_pb2.GetStatusResponse:
         """Return how it is."""
         snapshot = self._live.current
+        begun, refused = self._taken()
         return operations_pb2.GetStatusResponse(
             version=version("understudy"),
             config_revision=snapshot.revision,
             start_time=self._started,
             in_flight=self._in_flight(),
             deployments=write_deployments(snapshot, self._standing),
-            mirror=_write_mirror(snapshot, self._mirror.state),
+            mirror=_write_mirror(snapshot, self._mirror.state, self._mirror_share()),
+            sinks=write_sinks(self._sinks()),
+            refused=refused,
+            begun=begun,
         )
 
     async def pause(self, silent_model: str | None) -> None:
@@ -124,7 +157,9 @@ class OwnHost:
         self._mirror.resume(silent_model)
 
 
-def _write_mirror(snapshot: Snapshot, state: MirrorView) -> operations_pb2.MirrorStatus:
+def _write_mirror(
+    snapshot: Snapshot, state: MirrorView, share: float
+) -> operations_pb2.MirrorStatus:
     fractions = _fractions(snapshot)
     return operations_pb2.MirrorStatus(
         paused=state.paused,
@@ -132,8 +167,10 @@ def _write_mirror(snapshot: Snapshot, state: MirrorView) -> operations_pb2.Mirro
         queued_bytes=state.queued_bytes,
         in_flight=state.in_flight,
         silent_models=[
-            _write_silent(one, fractions.get(one.silent_model, 0.0)) for one in state.silent_models
+            _write_silent(one, fractions.get(one.silent_model, 0.0) * share)
+            for one in state.silent_models
         ],
+        share=share,
     )
 
 
@@ -148,10 +185,10 @@ def _fractions(snapshot: Snapshot) -> dict[str, float]:
 
 
 def _write_silent(one: SilentView, fraction: float) -> operations_pb2.SilentModelStatus:
-    figures = one.figures
+    figures, outlay = one.figures, one.outlay
     window = Duration()
     window.FromNanoseconds(round(one.cap_window * 1e9))
-    return operations_pb2.SilentModelStatus(
+    status = operations_pb2.SilentModelStatus(
         silent_model=one.silent_model,
         paused=one.paused,
         state=State.Value(f"STATE_{one.circuit}"),
@@ -161,7 +198,13 @@ def _write_silent(one: SilentView, fraction: float) -> operations_pb2.SilentMode
         outcomes=figures.outcomes,
         shed=figures.shed,
         not_mirrored=figures.not_mirrored,
-        spent_nano_usd=one.spent,
+        spent_nano_usd=outlay.spent,
         cap_nano_usd=one.cap,
         cap_window=window,
+        overshoot_nano_usd=outlay.overshoot,
+        lost_nano_usd=outlay.lost,
+        leased_nano_usd=outlay.leased,
     )
+    if outlay.seen is not None:
+        status.spent_time.FromMicroseconds(outlay.seen)
+    return status

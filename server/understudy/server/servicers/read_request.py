@@ -11,7 +11,12 @@ from typing import Final
 from msgspec import UNSET
 
 from understudy.server.domain.chat import ChatCall, Extra, JsonValue
-from understudy.server.domain.request import CompletionRequest, SplitMode, Target
+from understudy.server.domain.request import (
+    CompletionRequest,
+    SplitMode,
+    Target,
+    TraceContext,
+)
 from understudy.server.errors import RequestError
 from understudy.server.servicers.read_chat import (
     read_format,
@@ -94,6 +99,7 @@ def read_request(
     deadline: float,
     caller: str = "",
     is_client_retry: bool = False,
+    trace: TraceContext | None = None,
 ) -> CompletionRequest:
     """Return what the caller asks. Raises RequestError, its `field` the path of the fault."""
     params: dict[str, JsonValue] = {}
@@ -130,6 +136,7 @@ def read_request(
         _read_metadata(wire),
         wire.mirror_mode != Wire.MIRROR_MODE_NEVER,
         is_client_retry,
+        trace,
     )
 
 

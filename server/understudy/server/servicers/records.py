@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from contextlib import aclosing
+from typing import Any, Final, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from understudy.server.domain.access import Role
+from understudy.server.domain.feedback import Feedback
 from understudy.server.domain.record_queries import (
     PAIR_FIELDS,
     PAIR_ORDERS,
@@ -20,10 +22,13 @@ from understudy.server.domain.record_queries import (
     Query,
 )
 from understudy.server.domain.records import Kept, Pair
+from understudy.server.domain.reports import Question, Update
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
 from understudy.server.servicers.access import caller
+from understudy.server.servicers.read_feedback import read_feedback
 from understudy.server.servicers.record_pages import ListRequest, read_query, write_token
 from understudy.server.servicers.write_record import write_pair, write_record
+from understudy.server.servicers.write_report import read_report_request, write_update
 from understudy.v1 import record_pb2, record_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -52,11 +57,36 @@ class Archive(Protocol):
         ...
 
 
+class Reports(Protocol):
+    """Has reports computed."""
+
+    def get(self, question: Question) -> AsyncGenerator[Update]:
+        """Yield how far a report is, then the report; closing this is to want it no more.
+
+        Raises UnderstudyError.
+        """
+        ...
+
+    def tell(self, metric: str) -> str:
+        """Return what a metric means, for people; empty if nobody knows."""
+        ...
+
+
+class FeedbackBook(Protocol):
+    """What takes feedback. Blocks, and raises RefusedError if the store is away."""
+
+    def keep(self, said: Feedback) -> str:
+        """Keep an opinion, the same one once; return its id. Raises UnderstudyError."""
+        ...
+
+
 class RecordServicer(record_pb2_grpc.RecordServiceServicer):
     """Tells what happened. Prompts and answers are for readers only."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, feedback: FeedbackBook, reports: Reports) -> None:
         self._archive = archive
+        self._feedback = feedback
+        self._reports = reports
         self._threads = ThreadPoolExecutor(_THREADS, "understudy-archive")
         self._asked = 0
 
@@ -69,7 +99,8 @@ class RecordServicer(record_pb2_grpc.RecordServiceServicer):
 
         def ask() -> record_pb2.ListRecordsResponse:
             found = self._archive.list_records(query, with_texts=is_reader)
-            page, token = _fill(found, request, lambda one: write_record(one, is_reader=is_reader))
+            full = _fitting(found, lambda one: one.texts.too_many)
+            page, token = _fill(full, request, lambda one: write_record(one, is_reader=is_reader))
             return record_pb2.ListRecordsResponse(records=page, next_page_token=token)
 
         return await self._ask(ask)
@@ -83,7 +114,8 @@ class RecordServicer(record_pb2_grpc.RecordServiceServicer):
 
         def ask() -> record_pb2.ListPairsResponse:
             found = self._archive.list_pairs(query, with_texts=is_reader)
-            page, token = _fill(found, request, lambda one: write_pair(one, is_reader=is_reader))
+            full = _fitting(found, _has_too_many)
+            page, token = _fill(full, request, lambda one: write_pair(one, is_reader=is_reader))
             return record_pb2.ListPairsResponse(pairs=page, next_page_token=token)
 
         return await self._ask(ask)
@@ -109,17 +141,21 @@ class RecordServicer(record_pb2_grpc.RecordServiceServicer):
 
         return await self._ask(ask)
 
-    def GetReport(
+    async def GetReport(
         self, request: record_pb2.GetReportRequest, context: Context
-    ) -> AsyncIterator[record_pb2.GetReportResponse]:
-        """Refuse: this version computes no reports."""
-        raise _unbuilt()
+    ) -> AsyncGenerator[record_pb2.GetReportResponse]:
+        """Tell how far a report is, then the report."""
+        async with aclosing(self._reports.get(read_report_request(request))) as updates:
+            async for update in updates:
+                yield write_update(update, self._reports.tell)
 
     async def CreateFeedback(
         self, request: record_pb2.CreateFeedbackRequest, context: Context
-    ) -> NoReturn:
-        """Refuse: this version takes no feedback."""
-        raise _unbuilt()
+    ) -> record_pb2.CreateFeedbackResponse:
+        """Keep an opinion on an answer."""
+        said = read_feedback(request, caller.get().name)
+        name = await self._ask(lambda: f"feedback/{self._feedback.keep(said)}")
+        return record_pb2.CreateFeedbackResponse(name=name)
 
     async def _ask(self, question: Callable[[], T]) -> T:
         if self._asked >= MOST_ASKED:
@@ -134,6 +170,22 @@ class RecordServicer(record_pb2_grpc.RecordServiceServicer):
 
     def _forget(self, answer: "asyncio.Future[Any]") -> None:
         self._asked -= 1
+
+
+def _fitting(found: Found[T], lacks_texts: Callable[[T], bool]) -> Found[T]:
+    """Return a page that ends before the first whose texts found no room; the next begins there.
+
+    One of which a page has no room for at all is told without.
+    """
+    for index, (item, _) in enumerate(found.items):
+        if index and lacks_texts(item):
+            return Found(found.items[:index], has_more=True)
+    return found
+
+
+def _has_too_many(pair: Pair) -> bool:
+    sides = (one.kept for one in pair.silents if one.kept is not None)
+    return any(one.texts.too_many for one in (*pair.primary, *sides))
 
 
 def _fill(found: Found[T], request: ListRequest, write: Callable[[T], M]) -> tuple[list[M], str]:
@@ -154,7 +206,3 @@ def _fill(found: Found[T], request: ListRequest, write: Callable[[T], M]) -> tup
 
 def _is_reader() -> bool:
     return Role.READER in caller.get().roles
-
-
-def _unbuilt() -> UnderstudyError:
-    return UnderstudyError(Reason.NOT_IMPLEMENTED, "this version does not serve this RPC")

@@ -127,6 +127,7 @@ STATUSES: Mapping[Reason, Row] = MappingProxyType(
         Reason.STORE_UNAVAILABLE: _AWAY,
         Reason.ENDPOINT_NOT_ALLOWED: Row(_C.PERMISSION_DENIED),
         Reason.EXPERIMENT_NOT_STARTED: Row(_C.FAILED_PRECONDITION),
+        Reason.FEEDBACK_EXISTS: Row(_C.ALREADY_EXISTS, detail=Detail.RESOURCE),
     }
 )
 
@@ -203,7 +204,7 @@ def _further(row: Row, error: UnderstudyError, message: str) -> list[ProtoMessag
 
 
 # What may be missing, in the order in which an error's labels are looked through for it.
-_RESOURCES = ("model", "experiment", "pair")
+_RESOURCES = ("model", "experiment", "pair", "feedback")
 
 
 def _subject(labels: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from understudy.server.domain.completion import Completion, Routing
 from understudy.server.domain.costs import Cost
+from understudy.server.domain.feedback import Feedback
 from understudy.server.domain.mirroring import Comparison
 from understudy.server.domain.records import Kept, Pair, Role, SilentSide, TextState
 from understudy.server.errors import Reason
@@ -71,6 +72,12 @@ def write_record(kept: Kept, *, is_reader: bool) -> record_pb2.Record:
         text_absent_cause=tell_absence(kept, is_reader=is_reader),
         warnings=answer.warnings,
         overridden=record.overridden,
+        assignment=record.assignment,
+        epoch=record.epoch,
+        key_hash=record.key_hash,
+        cost_reason=record.cost_reason,
+        price_version=record.price_version,
+        feedback=[_write_feedback(one, is_reader=is_reader) for one in kept.feedback],
     )
 
 
@@ -91,7 +98,31 @@ def _write_side(side: SilentSide, *, is_reader: bool) -> record_pb2.SilentSide:
         reason=side.reason,
         record=None if side.kept is None else write_record(side.kept, is_reader=is_reader),
         comparison=None if side.comparison is None else _write_comparison(side.comparison),
+        latency_difference=(
+            None if side.latency_difference is None else _signed(side.latency_difference)
+        ),
+        cost_difference_nano_usd=side.cost_difference,
+        length_difference=side.length_difference,
+        effective_fraction=side.fraction,
     )
+
+
+def _write_feedback(said: Feedback, *, is_reader: bool) -> record_pb2.Feedback:
+    message = record_pb2.Feedback(
+        name=f"feedback/{said.id}",
+        metric=said.metric,
+        silent_model=said.silent_model,
+        actor=said.actor,
+        create_time=_timestamp(said.created),
+    )
+    match said.value:
+        case bool():
+            message.boolean = said.value
+        case str():
+            message.text = said.value if is_reader else ""
+        case _:
+            message.number = said.value
+    return message
 
 
 def _write_comparison(comparison: Comparison) -> record_pb2.Comparison:
@@ -120,6 +151,12 @@ def _code(reason: str) -> int:
 def _timestamp(microseconds: int) -> Timestamp:
     seconds, rest = divmod(microseconds, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def _signed(microseconds: int) -> Duration:
+    duration = Duration()
+    duration.FromMicroseconds(microseconds)  # both parts of one sign
+    return duration
 
 
 def _duration(microseconds: int) -> Duration:

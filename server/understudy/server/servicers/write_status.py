@@ -1,7 +1,7 @@
-"""Writes how deployments are, for OperationsService: their shares, seats and circuits."""
+"""Writes how deployments and sinks are, for OperationsService."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from understudy.server.domain.deployment import Deployment, Snapshot
@@ -23,6 +23,39 @@ class StandingView(Protocol):
     def trial_in(self) -> float: ...
     @property
     def cause(self) -> str: ...
+
+
+class SinkView(Protocol):
+    """How far a tool has heard of calls. `lag` is in seconds."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def lag(self) -> float: ...
+    @property
+    def away(self) -> str: ...
+
+
+def write_sinks(sinks: Iterable[SinkView]) -> list[operations_pb2.SinkStatus]:
+    """Return how far each tool has heard."""
+    found: list[operations_pb2.SinkStatus] = []
+    for one in sinks:
+        status = operations_pb2.SinkStatus(
+            sink=one.name,
+            waiting=one.waiting,
+            sent=one.sent,
+            dropped=one.dropped,
+            away_cause=one.away,
+        )
+        status.lag.FromNanoseconds(round(one.lag * 1e9))
+        found.append(status)
+    return found
 
 
 def write_deployments(

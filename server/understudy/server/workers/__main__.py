@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 
-from understudy.server.mirror.pool import new_loop
+from understudy.server.mirror.loops import new_loop
 from understudy.server.workers.worker import run
 
 

@@ -78,8 +78,7 @@ async def spawn(answer: Callable[[Anything], Awaitable[Anything]]) -> Child:
 
 def _start(link: int) -> "subprocess.Popen[bytes]":
     # A new program, never a fork: grpc and threads run here. Nothing secret is among the
-    # arguments, which everybody on the machine can read; -P as for the installed command.
+    # arguments, which everybody on the machine can read; -P as for the installed command. What it
+    # writes to stdout, a line for each call where that is wanted, goes where ours does.
     command = [sys.executable, "-P", "-m", "understudy.server.workers", str(link)]
-    return subprocess.Popen(
-        command, pass_fds=(link,), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    return subprocess.Popen(command, pass_fds=(link,), stdin=subprocess.DEVNULL)

@@ -18,7 +18,9 @@ from understudy.server.domain.experiments import Roster
 from understudy.server.errors import ConfigError
 from understudy.server.mirror.pauses import Pauses
 from understudy.server.servicers.sum_status import sum_status
+from understudy.server.serving import UNKNOWN_EXPERIMENTS
 from understudy.server.workers.child import PATIENCE, START, Child, FaultyError
+from understudy.server.workers.counting import Counting
 from understudy.server.workers.link import LinkError
 from understudy.server.workers.messages import (
     Anything,
@@ -70,6 +72,7 @@ class Fleet:
         self._keepers: list[asyncio.Task[None]] = []
         self._first: list[asyncio.Future[None]] = []
         self.failed = asyncio.Event()
+        self.counting = Counting(lambda: self._serving, size)
 
     @property
     def pids(self) -> list[int]:
@@ -117,6 +120,14 @@ class Fleet:
             if isinstance(one, Described)
         ]
         return sum_status(parts, self._started)
+
+    def find_obstacle(self) -> str:
+        """Return why no calls are taken, or nothing if they are."""
+        if self._ending:
+            return "draining"
+        if not self._serving:
+            return "no worker takes calls"
+        return "" if self._told.is_ready else UNKNOWN_EXPERIMENTS
 
     async def start(self) -> None:
         """Start the workers; returns when each was tried and one serves at least.
@@ -212,6 +223,7 @@ class Fleet:
             child.kill_now()
         code = await asyncio.shield(child.ended)
         self._children.discard(child)
+        self.counting.retire(child)
         if child in self._serving:
             self._serving.remove(child)
         return f"worker {child.pid} ended with {code}{told}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Raw, Struct
 
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
+from understudy.server.sinks.metrics import Reading
 
 
 class Message(Struct, frozen=True, tag=True):
@@ -75,6 +76,10 @@ class Describe(Message, frozen=True):
     """To a worker: say how you are."""
 
 
+class Count(Message, frozen=True):
+    """To a worker: say what you have counted and measured, for metrics."""
+
+
 class Drain(Message, frozen=True):
     """To a worker: take no more calls, finish those there are, and end."""
 
@@ -102,6 +107,12 @@ class Described(Message, frozen=True):
     """How a worker is: a `GetStatusResponse`."""
 
     status: bytes
+
+
+class Counted(Message, frozen=True):
+    """What a worker has counted and measured."""
+
+    reading: Reading
 
 
 class Faulty(Message, frozen=True):
@@ -134,11 +145,13 @@ Anything = (
     | Resume
     | Listen
     | Describe
+    | Count
     | Drain
     | Register
     | Done
     | Reloaded
     | Described
+    | Counted
     | Faulty
     | Refused
     | Broken

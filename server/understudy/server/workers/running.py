@@ -23,17 +23,21 @@ from understudy.server.experiments.desk import Desk
 from understudy.server.experiments.following import Follower
 from understudy.server.listening import check_exposure, read_pems
 from understudy.server.live import Live
+from understudy.server.metrics_side import running_metrics
 from understudy.server.mirror.pauses import Pauses
-from understudy.server.records import Records, open_records
+from understudy.server.records import Listeners, Records, open_records
 from understudy.server.reloading import Reloads
+from understudy.server.reporting.running import running_reports
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.control_services import add_control_services
 from understudy.server.servicers.forwarding import Forwarded
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.operations import OperationsServicer
 from understudy.server.serving import write_address
+from understudy.server.sinks.opening import open_sinks
 from understudy.server.statedir import find_state_dir
 from understudy.server.workers.child import spawn
+from understudy.server.workers.counting import FleetFigures
 from understudy.server.workers.fleet import Fleet, sailing
 from understudy.server.workers.link import LinkError
 from understudy.server.workers.messages import Anything, Begin, Done, Register, Text
@@ -53,6 +57,7 @@ class Workers:
         self.port = port
         self.records = records
         self.dashboard = ""  # its URL, empty where it is switched off
+        self.metrics = ""  # likewise
         self.is_open = Access(self._settings.api_keys, self._settings.tls.clients).is_open
 
     @property
@@ -93,12 +98,24 @@ async def running_workers(
         _LOG.warning("%s", warning)
     place = find_state_dir(settings.state_dir, os.environ)
     async with AsyncExitStack() as stack:
+        metrics = await stack.enter_async_context(running_metrics(settings))
         host = settings.server.host
         port = stack.enter_context(reserved_port(host, settings.server.port))
         path = stack.enter_context(private_socket(place))
         records: Records | None = None
         if settings.records.enabled:
-            records = await asyncio.to_thread(open_records, settings.records, place)
+            # Calls are told of where they are served; here only what is said of them afterwards.
+            sinks = await asyncio.to_thread(open_sinks, settings, place, config.environ)
+            stack.push_async_callback(asyncio.to_thread, sinks.close, settings.server.drain.grace)
+            listeners = Listeners(sinks, sinks.with_words) if sinks else None
+            opening = partial(
+                open_records,
+                settings.records,
+                place,
+                redaction=settings.redaction,
+                listeners=listeners,
+            )
+            records = await asyncio.to_thread(opening)
             stack.push_async_callback(asyncio.to_thread, records.close)
         live = Live(config.snapshot)
         desk = _Desk()
@@ -128,6 +145,7 @@ async def running_workers(
             )
         )
         desk.desk = control.desk
+        reports = await stack.enter_async_context(running_reports(settings, lambda: live.current))
         server = grpc.aio.server(
             options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         )
@@ -141,6 +159,8 @@ async def running_workers(
             Guard(server, Forwarded(), Calls()),
             control.desk,
             records.reader if records is not None else None,
+            records.feedback if records is not None else None,
+            reports,
             operations,
         )
         server.add_insecure_port(f"unix:{path}")
@@ -148,6 +168,10 @@ async def running_workers(
         stack.push_async_callback(server.stop, None)
         await stack.enter_async_context(sailing(fleet))
         service = Workers(config, fleet, port, records)
+        service.metrics = metrics.url
+        metrics.show(FleetFigures(fleet.counting, fleet.find_obstacle, reloads))
+        if metrics.url:
+            stack.callback(asyncio.create_task(fleet.counting.run()).cancel)
         dashboard = await stack.enter_async_context(
             beside(
                 settings,
@@ -155,6 +179,7 @@ async def running_workers(
                 desk=control.desk,
                 snapshot=lambda: live.current,
                 records=records,
+                reports=reports,
                 operations=operations,
             )
         )

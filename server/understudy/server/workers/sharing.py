@@ -5,8 +5,12 @@ from dataclasses import replace
 from understudy.server.config.settings import MirrorSettings
 
 
-def share(settings: MirrorSettings, workers: int) -> MirrorSettings:
-    """Return one worker's part of the mirror's limits: at least one of each, rounded up."""
+def share(settings: MirrorSettings, workers: int, *, divides_budget: bool = True) -> MirrorSettings:
+    """Return one worker's part of the mirror's limits: at least one of each, rounded up.
+
+    The budget is divided where each worker keeps what it spends to itself; where they share the
+    cap, it is each one's.
+    """
 
     def part(whole: int) -> int:
         return -(-whole // workers)
@@ -18,5 +22,7 @@ def share(settings: MirrorSettings, workers: int) -> MirrorSettings:
         max_in_flight_per_model=part(settings.max_in_flight_per_model),
         max_queue=part(settings.max_queue),
         max_queue_bytes=part(settings.max_queue_bytes),
-        budget=replace(settings.budget, usd=settings.budget.usd / workers),
+        budget=replace(settings.budget, usd=settings.budget.usd / workers)
+        if divides_budget
+        else settings.budget,
     )

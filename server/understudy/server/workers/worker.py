@@ -27,6 +27,7 @@ from understudy.server.domain.experiments import Roster
 from understudy.server.engine import Engine, running_engine
 from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.logs import set_up_logging
+from understudy.server.measuring import Measured
 from understudy.server.servicers.forwarding import add_forwarding
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.own_status import OwnHost
@@ -39,10 +40,13 @@ from understudy.server.serving import (
     serving,
     tell_health,
 )
+from understudy.server.sinks.metrics import CallMetrics, Heartbeat
 from understudy.server.workers.link import Link, LinkError, open_link
 from understudy.server.workers.messages import (
     Anything,
     Begin,
+    Count,
+    Counted,
     Describe,
     Described,
     Done,
@@ -83,6 +87,7 @@ class Worker:
         self._engine: Engine | None = None
         self._host: OwnHost | None = None
         self._service: Service | None = None
+        self._measured: Measured | None = None
 
     def stop(self) -> None:
         """Drain, and end."""
@@ -119,7 +124,10 @@ class Worker:
     async def _serve(self, config: Config, begin: Begin, link: Link) -> None:
         registrar = _Registrar(link) if registers(config.settings) else None
         async with AsyncExitStack() as stack:
-            engine = await stack.enter_async_context(running_engine(config, registrar))
+            counted = CallMetrics(lambda: config.snapshot)
+            also = [counted] if config.settings.metrics.enabled else []
+            engine = await stack.enter_async_context(running_engine(config, registrar, also))
+            counted.follow(lambda: engine.live.current)
             engine.live.wait()
             self._engine = engine
             self._prepared.set_result(Done())
@@ -134,13 +142,27 @@ class Worker:
                     in_flight=lambda: calls.running,
                     standing=engine.gate.standing,
                     started=time.time(),
+                    sinks=lambda: engine.sinks.figures,
+                    mirror_share=lambda: engine.yielding.share,
+                    taken=lambda: guard.taken,
                 )
                 for service in (EXPERIMENTS, RECORDS, OPERATIONS):
                     add_forwarding(guard, service, channel)
 
+            heartbeat = Heartbeat()
+            stack.callback(asyncio.create_task(heartbeat.run()).cancel)
             settle()
             service = self._service = await stack.enter_async_context(
                 serving(config, engine, self._servicer, add_others, shares_port=True)
+            )
+            self._measured = Measured(
+                engine,
+                counted,
+                heartbeat,
+                in_flight=lambda: service.calls.running,
+                overload=service.overload,
+                max_queue=config.settings.mirror.max_queue,
+                started=time.time(),
             )
             self._listening.set_result(Done())
             await self._stop.wait()
@@ -171,6 +193,8 @@ class Worker:
                 engine.mirror.resume(message.silent_model)
             case Reload() if self._service is not None:
                 return await _reload(self._service, message.newest)
+            case Count() if self._measured is not None:
+                return Counted(self._measured.read())
             case Describe() if self._host is not None:
                 return Described((await self._host.status()).SerializeToString())
             case _:
@@ -238,7 +262,7 @@ def _read(begin: Begin) -> Config:
     settings = replace(
         settings,
         server=replace(server, host=begin.host, port=begin.port),
-        mirror=share(settings.mirror, begin.workers),
+        mirror=share(settings.mirror, begin.workers, divides_budget=not settings.records.enabled),
         state_dir=begin.state_dir,
     )
     # What there is to remark was said by the parent, once.

@@ -14,6 +14,7 @@ from understudy.server.dashboard.pages import (
     logs_export,
     operations,
     pairs,
+    reports,
     review,
 )
 
@@ -28,11 +29,13 @@ PAGES: Final[tuple[Page, ...]] = (
     *review.PAGES,  # before those of any pair: they begin alike
     *pairs.PAGES,
     *operations.PAGES,
+    *reports.PAGES,
 )
 
 NAV: Final = (
     NavEntry("Experiments", "/experiments", calls.LIST_EXPERIMENTS),
     NavEntry("Logs", "/logs", calls.LIST_RECORDS),
     NavEntry("Pairs", "/pairs", calls.LIST_PAIRS),
+    NavEntry("Reports", "/reports", calls.GET_REPORT),
     NavEntry("Deployments", "/deployments", calls.GET_STATUS),
 )

@@ -11,6 +11,7 @@ from understudy.server.dashboard.page import Page
 from understudy.server.dashboard.seams import Records
 from understudy.server.dashboard.visit import Visit
 from understudy.server.dashboard.words import show_answer, show_prompt
+from understudy.server.domain.feedback import Feedback
 from understudy.server.domain.record_queries import EVERYTHING, RECORD_FIELDS, Condition
 from understudy.server.domain.records import Kept, Pair, Role
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
@@ -151,12 +152,23 @@ def _tell(visit: Visit, pair: Pair) -> dict[str, object]:
                 one.record,
                 None if one.texts.choices is None else show_answer(one.texts.choices),
                 tell_absence(one, is_reader=visit.sees_texts),
+                [(said, _opinion(said, is_reader=visit.sees_texts)) for said in one.feedback],
             )
             for one in attempts
         ],
         "prompt": None if prompt is None else show_prompt(prompt),
         "no_prompt": tell_absence(attempts[0], is_reader=visit.sees_texts) if attempts else "",
     }
+
+
+def _opinion(said: Feedback, *, is_reader: bool) -> str:
+    match said.value:
+        case bool():
+            return "yes" if said.value else "no"
+        case str():
+            return said.value if is_reader else "words, which are for readers only"
+        case _:
+            return f"{said.value:g}"
 
 
 PAGES: Final = (

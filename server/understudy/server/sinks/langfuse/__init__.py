@@ -1,0 +1,1 @@
+"""Tells Langfuse of calls: generations by OTLP, opinions as scores."""

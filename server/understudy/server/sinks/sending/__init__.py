@@ -1,0 +1,1 @@
+"""How sinks reach their receivers: a bounded queue, one thread, patience, and two ways to deliver."""
