@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 from collections.abc import Generator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ __all__ = ["postgresql"]  # a fixture of every folder
 # Folders whose tests hold something to a time: others beside them would take theirs.
 ALONE = frozenset({"faults", "inprocess", "mirror", "proofs", "service", "upstream", "workers"})
 ROOT = Path(__file__).parent
+_NUMBERS = count()
 
 # A busy machine is no failure: what may take how long is measured by the benchmarks.
 settings.register_profile("unhurried", deadline=None)
@@ -28,10 +30,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+def state_homes(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """What services keep by default goes into a folder of the run, not into the home."""
+    folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def own_state_home(state_homes: Path) -> Generator[None]:
+    """A folder for each test: what one has spent, or recorded, is no other's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state_homes / str(next(_NUMBERS))))
         yield
 
 
