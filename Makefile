@@ -70,6 +70,9 @@ bench-dashboard: .venv/dev ## Measure what open dashboards cost callers (ARGS='-
 bench-reports: .venv/dev ## Measure what reports over a million records cost callers
 	@exec $(BIN)/python -m benchmarks.reports $(ARGS)
 
+bench-sinks: .venv/dev ## Measure what tools cost callers that are well, slow or dead
+	@exec $(BIN)/python -m benchmarks.sinks $(ARGS)
+
 bench-peers: .venv/dev ## Measure the service beside LiteLLM and Portkey (ARGS='--rounds 3')
 	@exec $(BIN)/python -m benchmarks.peers $(ARGS)
 
@@ -115,4 +118,4 @@ lock: .venv/dev ## Rewrite the locked requirements from pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard bench-reports bench-peers bench-concurrency bench-overload soak faults fuzz lock
+.PHONY: help demo serve protos format lint test proof check breaking bench bench-isolation bench-dashboard bench-reports bench-sinks bench-peers bench-concurrency bench-overload soak faults fuzz lock
