@@ -17,9 +17,12 @@ from understudy.server.domain.spending import Lease, Spending, Window
 from understudy.server.errors import Reason, RefusedError
 from understudy.server.mirror import Shed, ThreadedMirror
 from understudy.server.mirror.budget import NANO
+from understudy.server.mirror.purse import Reservation
+from understudy.server.mirror.shared_purse import SharedPurse
+from understudy.server.mirror.shedding import Hold
 from understudy.server.providers import dialect
 
-from ..stub.eventually import eventually
+from ..stub.eventually import eventually, eventually_sync
 from ..stub.faultstub import FaultStub
 from .playing import Notes, answered, chat, check_balance, mirroring, offer, open_http, target
 from .treasury import MemoryTreasury
@@ -37,6 +40,7 @@ class Bank(MemoryTreasury):
     def __init__(self) -> None:
         super().__init__()
         self.away = ""
+        self.entered = 0
         self.is_open = threading.Event()
         self.is_open.set()
         self.threads: set[str] = set()
@@ -57,6 +61,7 @@ class Bank(MemoryTreasury):
         return super().look(window)
 
     def _enter(self) -> None:
+        self.entered += 1
         self.threads.add(threading.current_thread().name)
         self.is_open.wait(20)
         if self.away:
@@ -196,6 +201,29 @@ async def test_copies_wait_while_money_is_being_fetched_and_no_longer_than_other
         bank.is_open.set()
         await notes.wait_for(6)
     assert notes.outcomes == {Outcome.SHED: 3, Outcome.PAIRED: 3}
+
+
+def test_who_comes_while_more_is_being_fetched_hears_when_it_is_there() -> None:
+    bank, heard = Bank(), threading.Event()
+    purse = SharedPurse(BudgetSettings(usd=1000), bank, calendar=lambda: 0, on_money=heard.set)
+    purse.start()
+    eventually_sync(lambda: isinstance(purse.reserve("m", _CALL, 0.0), Reservation))
+    eventually_sync(lambda: bank.entered and not purse.outlays(0.0)["m"].leased < 8 * _CALL)
+    bank.is_open.clear()
+    before = bank.entered
+    while bank.entered == before:  # more is asked for before it is needed
+        assert isinstance(purse.reserve("m", _CALL, 0.0), Reservation)
+        time.sleep(0.005)
+    while isinstance(found := purse.reserve("m", _CALL, 0.0), Reservation):
+        pass
+    heard.clear()
+
+    bank.is_open.set()
+
+    assert found is Hold.MONEY
+    assert heard.wait(5)
+    assert isinstance(purse.reserve("m", _CALL, 0.0), Reservation)
+    purse.close().result(5)
 
 
 @pytest.mark.asyncio

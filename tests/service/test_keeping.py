@@ -26,7 +26,9 @@ CANARY = "canary-7c1f"
 
 def playing(folder: Path, stub: FaultStub, **section: Any) -> str:
     """A primary that plays to a silent model of each mode."""
-    mirror = {"timeout": "400ms", "max_in_flight": 4000, "max_in_flight_per_model": 4000}
+    # Seven calls for each on a small machine take their time, and keep the loop busy for a while.
+    seats = {"max_in_flight": 4000, "max_in_flight_per_model": 4000}
+    mirror = {"timeout": "2s", "yield_at": "off", **seats}
     return write(
         deployment(stub, "primary", "echo", silent_model=list(MODES)),
         *(deployment(stub, mode, mode, api_key="sk-silent") for mode in MODES),
@@ -158,7 +160,8 @@ async def test_two_thousand_copies_in_flight_take_no_more_threads_and_little_mem
     tmp_path: Path,
 ) -> None:
     async with FaultStub() as stub:
-        bounds = {"timeout": "20s", "max_in_flight": 2500, "max_in_flight_per_model": 2500}
+        seats = {"max_in_flight": 2500, "max_in_flight_per_model": 2500}
+        bounds = {"timeout": "20s", "yield_at": "off", **seats}
         config = write(
             deployment(stub, "primary", silent_model="hang"),
             deployment(stub, "hang", "hang-headers", api_key="sk-silent"),

@@ -146,7 +146,7 @@ class Service:
         await self._health.enter_graceful_shutdown()
         _LOG.info("draining: %d calls and watches under way", self.calls.running)
         await asyncio.sleep(drain.delay)
-        self.calls.end_watches()
+        await self.calls.end_watches(_LAST_WORDS)
         end = asyncio.get_running_loop().time() + drain.grace
         await self._knocking.end()
         await self._server.stop(drain.grace)

@@ -132,7 +132,8 @@ class SharedPurse:
         for account, ask in self._accounts.find_asks(are_due=bool(self._away)):
             granted, others = self._treasury.hold(ask.lease, ask.decide)
             self._accounts.take(account, ask, granted, others)
-            if ask.wanted:
+            # Who came while this was being asked waits for it too, whatever it was asked for.
+            if ask.wanted or granted > ask.lease.granted:
                 self._on_money()
         self._end(are_all=False)
         now = time.monotonic()

@@ -6,7 +6,7 @@ interceptor of `grpc.aio` would look the handler up again for each call.
 
 import logging
 import traceback
-from asyncio import CancelledError, Event, Task, current_task
+from asyncio import CancelledError, Event, Task, current_task, wait
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -104,11 +104,14 @@ class Calls:
         finally:
             del self._watches[task]
 
-    def end_watches(self) -> None:
-        """End them all: the server goes down."""
+    async def end_watches(self, patience: float) -> None:
+        """End them all, the server going down; return when each was told so, or after a while."""
         self.draining = True
-        for task in tuple(self._watches):
+        tasks = tuple(self._watches)
+        for task in tasks:
             task.cancel()
+        if tasks:
+            await wait(tasks, timeout=patience)
 
     def end_refused_watches(self) -> None:
         """End those of who may not watch any more: keys have changed, and they go on for ever."""
