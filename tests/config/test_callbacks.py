@@ -203,7 +203,7 @@ def test_our_own_section_stands_and_is_completed() -> None:
         understudy:
           sinks:
             langfuse: {host: "http://own", environment: staging, hears: all, capture: redacted}
-            bucket: {url: "file:///tmp/x"}
+            bucket: {url: "file:///srv/calls"}
           redaction: {patterns: [{pattern: a}]}
         """,
         **KEYS,
@@ -220,7 +220,7 @@ def test_our_own_section_stands_and_is_completed() -> None:
         "redacted",
     )
     assert langfuse.public_key == "pk-1"
-    assert bucket == BucketSettings("file:///tmp/x", hears="successes")
+    assert bucket == BucketSettings("file:///srv/calls", hears="successes")
 
 
 @pytest.mark.parametrize(

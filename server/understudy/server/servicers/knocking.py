@@ -18,7 +18,7 @@ import grpc
 from understudy.server.servicers.overload import Overload
 
 _OFTEN: Final = 0.005  # seconds between two knocks while there is a line
-_SELDOM: Final = 0.025  # and while there is none
+_SELDOM: Final = 0.1  # and while there is none
 _LINE: Final = 0.004  # seconds of waiting that are a line
 _GIVEN_UP: Final = 60.0  # seconds, after which a knock says nothing
 _NOBODY: Final = "/understudy/Nobody"
