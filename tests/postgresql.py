@@ -68,11 +68,17 @@ class Server:
         return found
 
     def _run(self, tool: str, *arguments: str) -> None:
-        is_root = os.getuid() == 0
+        # Not by Popen's own `user`, which would make it fork: gRPC's handlers, which run in a
+        # child that is forked, crash it now and then where a channel is in use.
+        name = self._user.pw_name
+        become = ["setpriv", "--reuid", name, "--regid", str(self._user.pw_gid), "--clear-groups"]
         subprocess.run(
-            [_BINARIES[-1].parent / tool, "-D", self._folder / "data", *arguments],
-            user=self._user.pw_uid if is_root else None,
-            group=self._user.pw_gid if is_root else None,
+            [
+                *(become if os.getuid() == 0 else ()),
+                _BINARIES[-1].parent / tool,
+                *("-D", self._folder / "data"),
+                *arguments,
+            ],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             check=True,
