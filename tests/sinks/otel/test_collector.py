@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from ...stub.eventually import eventually_sync
-from .making import mirrored
+from .making import mirrored, pair_id
 from .opened import opened
 from .receiving import receiving
 from .test_arrival import check_pairs
@@ -93,4 +93,4 @@ def test_every_span_goes_through_a_collector(
 
         assert not sink.figures.dropped
         assert not behind.faults
-        check_pairs(behind.spans, PAIRS)
+        check_pairs(behind.spans, [pair_id(number) for number in range(PAIRS)])
