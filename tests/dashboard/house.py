@@ -114,6 +114,7 @@ class Standing:
     target: str
     url: str
     log: list[str]
+    pid: int
 
 
 @contextmanager
@@ -125,4 +126,4 @@ def standing(folder: Path, **understudy: Any) -> Generator[Standing]:
     ):
         found = re.search(r"dashboard=(\S+)", running.ready)
         assert found is not None, running.ready
-        yield Standing(stub, running.target, found[1], running.log)
+        yield Standing(stub, running.target, found[1], running.log, running.process.pid)

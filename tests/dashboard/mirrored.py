@@ -42,7 +42,7 @@ def mirrored(
         with serving(config, folder) as running:
             found = re.search(r"dashboard=(\S+)", running.ready)
             assert found is not None, running.ready
-            yield Standing(stub, running.target, found[1], running.log)
+            yield Standing(stub, running.target, found[1], running.log, running.process.pid)
 
 
 def call(house: Standing, count: int, *, api_key: str | None = None, **asked: Any) -> None:

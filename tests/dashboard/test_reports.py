@@ -129,7 +129,7 @@ def test_names_of_others_are_text(browser: Browser, tmp_path: Path) -> None:
         with serving(config, tmp_path) as running:
             found = re.search(r"dashboard=(\S+)", running.ready)
             assert found is not None
-            one = Standing(stub, running.target, found[1], running.log)
+            one = Standing(stub, running.target, found[1], running.log, running.process.pid)
             call(one, 20, metadata={HOSTILE: HOSTILE})
             with watched(browser, one.url) as window:
                 page = window.page

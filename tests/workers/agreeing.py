@@ -7,8 +7,8 @@ import asyncio
 import socket
 import sys
 
-from understudy.server.workers.link import open_link
-from understudy.server.workers.messages import Anything, Done
+from understudy.server.processes.link import open_link
+from understudy.server.workers.messages import FRAMES, Anything, Done
 
 
 async def agree(message: Anything) -> Anything:
@@ -18,7 +18,7 @@ async def agree(message: Anything) -> Anything:
 
 async def main(number: int, seconds: float) -> None:
     """Agree for so many seconds."""
-    link = await open_link(socket.socket(fileno=number), agree)
+    link = await open_link(socket.socket(fileno=number), agree, FRAMES)
     running = asyncio.create_task(link.run())
     await asyncio.wait([running], timeout=seconds)
     running.cancel()

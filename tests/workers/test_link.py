@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
-from understudy.server.workers.link import LARGEST_FRAME, Link, LinkError, open_link
+from understudy.server.processes.link import LARGEST_FRAME, Link, LinkError, open_link
 from understudy.server.workers.messages import (
+    FRAMES,
     Anything,
     Describe,
     Described,
@@ -28,9 +29,11 @@ async def agree(message: Anything) -> Anything:
 
 
 @asynccontextmanager
-async def linked(answer: Answer, back: Answer = agree) -> AsyncGenerator[tuple[Link, Link]]:
+async def linked(
+    answer: Answer, back: Answer = agree
+) -> AsyncGenerator[tuple[Link[Anything], Link[Anything]]]:
     ours, theirs = socket.socketpair()
-    ends = await open_link(ours, back), await open_link(theirs, answer)
+    ends = await open_link(ours, back, FRAMES), await open_link(theirs, answer, FRAMES)
     running = [asyncio.create_task(one.run()) for one in ends]
     try:
         yield ends
@@ -59,7 +62,7 @@ async def test_answers_come_in_any_order() -> None:
 
 @pytest.mark.asyncio
 async def test_whoever_is_asked_may_ask_back() -> None:
-    ends: list[Link] = []
+    ends: list[Link[Anything]] = []
 
     async def answer(message: Anything) -> Anything:
         return await ends[1].ask(Describe(), 5)
@@ -108,7 +111,7 @@ async def test_an_error_of_our_own_does_not_travel() -> None:
 @pytest.mark.asyncio
 async def test_a_dead_peer_is_noticed_at_once() -> None:
     ours, theirs = socket.socketpair()
-    one = await open_link(ours, agree)
+    one = await open_link(ours, agree, FRAMES)
     running = asyncio.create_task(one.run())
     asking = asyncio.create_task(one.ask(Describe(), 60))
     await asyncio.to_thread(theirs.recv, 1)
@@ -125,7 +128,7 @@ async def test_a_dead_peer_is_noticed_at_once() -> None:
 async def test_a_peer_that_is_silent_is_not_waited_for() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        one = await open_link(ours, agree)
+        one = await open_link(ours, agree, FRAMES)
         running = asyncio.create_task(one.run())
         with pytest.raises(TimeoutError):
             await one.ask(Describe(), 0.05)
@@ -138,7 +141,7 @@ async def test_a_peer_that_is_silent_is_not_waited_for() -> None:
 )
 async def test_what_nobody_understands_ends_the_conversation(said: bytes) -> None:
     ours, theirs = socket.socketpair()
-    one = await open_link(ours, agree)
+    one = await open_link(ours, agree, FRAMES)
     running = asyncio.create_task(one.run())
     theirs.sendall(said)
     theirs.shutdown(socket.SHUT_WR)

@@ -14,10 +14,10 @@ import pytest
 from understudy.server.domain.experiments import Roster
 from understudy.server.errors import ConfigError
 from understudy.server.mirror.pauses import Pauses
+from understudy.server.processes.link import open_link
 from understudy.server.workers.child import Child
 from understudy.server.workers.fleet import Fleet, sailing
-from understudy.server.workers.link import open_link
-from understudy.server.workers.messages import Anything, Begin, Done, Text
+from understudy.server.workers.messages import FRAMES, Anything, Begin, Done, Text
 from understudy.v1 import experiment_pb2 as pb
 
 from ..service.asking import prompt, told
@@ -112,7 +112,7 @@ class Nursery:
             process = await asyncio.to_thread(
                 subprocess.Popen[bytes], command, pass_fds=[theirs.fileno()]
             )
-        return Child(process, await open_link(ours, agree))
+        return Child(process, await open_link(ours, agree, FRAMES))
 
 
 @pytest.mark.asyncio

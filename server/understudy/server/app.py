@@ -13,7 +13,7 @@ from grpc_health.v1 import health
 
 from understudy.server.config import Config
 from understudy.server.control import running_control
-from understudy.server.dashboard_side import beside
+from understudy.server.dashboard_process.side import beside
 from understudy.server.domain.experiments import Roster
 from understudy.server.engine import Engine, running_engine
 from understudy.server.experiments.desk import Desk
@@ -101,7 +101,6 @@ async def running(config: Config, reloads: Reloads | None = None) -> AsyncGenera
                 address=service.address,
                 desk=control.desk,
                 snapshot=lambda: engine.live.current,
-                records=engine.records,
                 reports=reports,
                 operations=others.operations,
             )
@@ -111,7 +110,7 @@ async def running(config: Config, reloads: Reloads | None = None) -> AsyncGenera
         async def use(wanted: Config) -> bool:
             dashboard.check(wanted)
             renewed = await service.reload(wanted)
-            dashboard.reload(wanted)
+            await dashboard.reload(wanted)
             control.reload(wanted.snapshot, wanted.seeds)
             return renewed
 

@@ -1,6 +1,6 @@
 """Where people look, and change experiments: pages for a browser, and what serves them.
 
-    serving, wire               a thread and an event loop of their own, sockets, connections
+    serving, listening, wire    a thread and an event loop of their own, sockets, connections
     site                        the application: pages, static files, and the doors before them
     doors, hosts, bounds        which requests come in at all
     sessions, cookies, login    who asks, and what proves it; `throttle` slows who guesses
@@ -15,11 +15,7 @@
     differences                 what differs between two states of one
     pages/                      the pages themselves
 
-What a page shows comes from the same objects that the RPCs ask, and each page names the RPC that
-it stands for: who may call that may see the page.
+What a page shows comes from the same objects that the RPCs ask, be it from another process
+(`dashboard_process`), and each page names the RPC that it stands for: who may call that may see the
+page.
 """
-
-from understudy.server.dashboard.house import House
-from understudy.server.dashboard.serving import Address, Dashboard, running_dashboard
-
-__all__ = ["Address", "Dashboard", "House", "running_dashboard"]

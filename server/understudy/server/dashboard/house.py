@@ -1,7 +1,7 @@
 """What the dashboard shows and changes, and how its thread reaches that.
 
-Objects of the service's own loop are asked there, and what blocks runs in a few threads of the
-dashboard's own: neither holds up an answer to a caller.
+What is asked of the service is asked on the loop of whoever speaks with it, and what blocks runs
+in a few threads: neither holds up another page.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from understudy.server.dashboard.seams import Admission, Host, Records, Reports
+from msgspec import Struct
+
+from understudy.server.dashboard.seams import Admission, Desk, Host, Records, Reports
 from understudy.server.domain.access import Role
-from understudy.server.domain.deployment import Snapshot
 from understudy.server.errors import Reason, RefusedError
-from understudy.server.experiments.desk import Desk
 
 T = TypeVar("T")
 
@@ -51,6 +51,13 @@ class Questions:
             done.exception()  # nobody may be left to hear it
 
 
+class Names(Struct, frozen=True):
+    """What the configuration names, in its order: model groups, and those that are silent."""
+
+    groups: tuple[str, ...] = ()
+    silent_models: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What there is. `records` and `reports` are None where nothing is recorded.
@@ -60,7 +67,7 @@ class House:
     """
 
     desk: Desk
-    snapshot: Callable[[], Snapshot]
+    names: Callable[[], Names]
     records: Records | None
     reports: Reports | None
     host: Host
@@ -72,7 +79,7 @@ class House:
     questions: Questions = field(default_factory=Questions)
 
     async def ask(self, question: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the service's own loop. Raises RefusedError after too long.
+        """Run a coroutine on the loop that speaks with the service. Raises RefusedError after too long.
 
         It goes on then: what was begun may still take effect.
         """

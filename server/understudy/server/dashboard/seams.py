@@ -1,9 +1,11 @@
 """What the dashboard needs of others: proof of who asks, what was recorded, the host."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from understudy.server.dashboard.status import Board
 from understudy.server.domain.access import Identity
+from understudy.server.domain.experiments import AuditEntry, Experiment, Roster
 from understudy.server.domain.figures import Dimension, Measures, Scope, Series, Step, Totals
 from understudy.server.domain.ratings import Rating, Tally, Unrated
 from understudy.server.domain.record_queries import Found, Query
@@ -26,6 +28,77 @@ class Admission(Protocol):
         auth: Mapping[str, Iterable[bytes]],
     ) -> Identity:
         """Return who calls, if it may call this method. Raises AccessError."""
+        ...
+
+
+class Desk(Protocol):
+    """The experiments that serve, and where they are changed; changes are asked by `House.ask`.
+
+    Each change returns when every serving part of the host follows, and raises UnderstudyError.
+    """
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing can be changed, because the store cannot be reached."""
+        ...
+
+    @property
+    def roster(self) -> Roster:
+        """The experiments that serve."""
+        ...
+
+    def get(self, experiment_id: str) -> Experiment:
+        """Return an experiment as it serves. Raises UnderstudyError if there is none."""
+        ...
+
+    async def create(self, draft: Experiment, *, actor: str) -> Experiment:
+        """Create a draft."""
+        ...
+
+    async def update(
+        self,
+        wanted: Experiment,
+        *,
+        etag: str,
+        paths: Sequence[str],
+        actor: str,
+        validate_only: bool = False,
+    ) -> tuple[Experiment, int]:
+        """Change the fields in `paths`; return also how many basis points of keys move."""
+        ...
+
+    async def start(self, experiment_id: str, *, etag: str, actor: str) -> Experiment:
+        """Begin a run."""
+        ...
+
+    async def pause(self, experiment_id: str, *, etag: str, actor: str) -> Experiment:
+        """Hold the split."""
+        ...
+
+    async def resume(self, experiment_id: str, *, etag: str, actor: str) -> Experiment:
+        """Go on comparing."""
+        ...
+
+    async def rollback(self, experiment_id: str, *, cause: str, actor: str) -> Experiment:
+        """Give everybody the control."""
+        ...
+
+    async def conclude(
+        self, experiment_id: str, *, etag: str, winner: str, actor: str
+    ) -> tuple[Experiment, str]:
+        """Give everybody the winner; return also the YAML that makes it permanent."""
+        ...
+
+    async def delete(self, experiment_id: str, *, etag: str, actor: str) -> None:
+        """Delete what is not live."""
+        ...
+
+    async def write_permanent(self, experiment_id: str) -> str:
+        """Return the YAML that makes the winner of an experiment permanent."""
+        ...
+
+    async def list_audit(self, query: Query) -> Found[AuditEntry]:
+        """Return a page of the audit trail."""
         ...
 
 
@@ -103,7 +176,7 @@ class Records(Protocol):
 
 
 class Reports(Protocol):
-    """Has reports computed. Asked on the service's own loop: see `House.ask`."""
+    """Has reports computed. Asked by `House.ask`."""
 
     async def look(self, question: Question, *, anew: bool = False) -> Update:
         """Return how far a report is, or the report; begin it if nobody has. Does not wait.
@@ -118,10 +191,10 @@ class Reports(Protocol):
 
 
 class Host(Protocol):
-    """All that serves on this host. Asked on the service's own loop: see `House.ask`."""
+    """All that serves on this host. Asked by `House.ask`."""
 
-    async def status(self) -> Any:
-        """Return how it is: `GetStatusResponse`, which only the edge may name."""
+    async def status(self) -> Board:
+        """Return how it is."""
         ...
 
     async def pause(self, silent_model: str, *, actor: str, cause: str) -> None:

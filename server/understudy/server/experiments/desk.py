@@ -75,7 +75,7 @@ class Desk:
 
         def decide(roster: Roster, moment: Moment) -> Change:
             return changes.update(
-                _get(roster, wanted.id),
+                find_experiment(roster, wanted.id),
                 wanted,
                 moment,
                 etag=etag,
@@ -93,7 +93,7 @@ class Desk:
 
         def decide(roster: Roster, moment: Moment) -> Change:
             return changes.start(
-                _get(roster, experiment_id),
+                find_experiment(roster, experiment_id),
                 moment,
                 etag=etag,
                 salt=salt,
@@ -107,7 +107,7 @@ class Desk:
         """Hold the split."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.pause(_get(roster, experiment_id), moment, etag=etag)
+            return changes.pause(find_experiment(roster, experiment_id), moment, etag=etag)
 
         return _after(await self._make(decide, actor))
 
@@ -115,7 +115,7 @@ class Desk:
         """Go on comparing."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.resume(_get(roster, experiment_id), moment, etag=etag)
+            return changes.resume(find_experiment(roster, experiment_id), moment, etag=etag)
 
         return _after(await self._make(decide, actor))
 
@@ -123,7 +123,7 @@ class Desk:
         """Give everybody the control."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.rollback(_get(roster, experiment_id), moment, cause=cause)
+            return changes.rollback(find_experiment(roster, experiment_id), moment, cause=cause)
 
         return _after(await self._make(decide, actor))
 
@@ -133,7 +133,7 @@ class Desk:
         """Give everybody the winner; return also the YAML that makes it permanent."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.conclude(_get(roster, experiment_id), moment, etag=etag, winner=winner)
+            return changes.conclude(find_experiment(roster, experiment_id), moment, etag=etag, winner=winner)
 
         experiment = _after(await self._make(decide, actor))
         return experiment, to_yaml(experiment, self._snapshot().groups)
@@ -142,7 +142,7 @@ class Desk:
         """Delete what is not live."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.delete(_get(roster, experiment_id), moment, etag=etag)
+            return changes.delete(find_experiment(roster, experiment_id), moment, etag=etag)
 
         await self._make(decide, actor)
 
@@ -209,7 +209,14 @@ class Desk:
 
     def get(self, experiment_id: str) -> Experiment:
         """Return an experiment as it serves. Raises RequestError if there is none."""
-        return _get(self._follower.roster, experiment_id)
+        return find_experiment(self._follower.roster, experiment_id)
+
+    def write_permanent(self, experiment_id: str) -> str:
+        """Return the YAML that makes the winner of an experiment permanent.
+
+        Raises UnderstudyError if there is no such experiment, ValueError if nothing has won.
+        """
+        return to_yaml(self.get(experiment_id), self._snapshot().groups)
 
     async def list_audit(self, query: Query) -> Found[AuditEntry]:
         """Return a page of the audit trail."""
@@ -236,7 +243,8 @@ class Desk:
         )
 
 
-def _get(roster: Roster, experiment_id: str) -> Experiment:
+def find_experiment(roster: Roster, experiment_id: str) -> Experiment:
+    """Return one of the experiments that serve. Raises UnderstudyError if it is none of them."""
     found = roster.experiments.get(experiment_id)
     if found is None:
         raise UnderstudyError(

@@ -2,18 +2,16 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
-from typing import Final
 
 import msgspec
 
 from understudy.server.domain.reports import Progress, Update
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
+from understudy.server.processes.starting import spawn
 from understudy.server.reporting.wire import (
     HEAD,
     LARGEST_FRAME,
@@ -28,14 +26,6 @@ from understudy.server.reporting.wire import (
 )
 
 _LOG = logging.getLogger(__name__)
-
-# All that Python, the linker and time zones need. Keys of models are in the service's own.
-_PASSED: Final = (
-    "PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
-)  # fmt: skip
-_PASSED_ALIKE: Final = ("LC_", "LD_", "DYLD_", "PYTHON")
-# One report shall not take all processors.
-_THREADS: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 async def hear(order: Order, module: str) -> AsyncGenerator[Update]:
@@ -97,49 +87,11 @@ async def _tell_death(process: "subprocess.Popen[bytes]") -> UnderstudyError:
 
 
 async def _start(module: str) -> tuple["subprocess.Popen[bytes]", socket.socket]:
-    # In a thread, which it holds up until the program is loaded.
-    starting = asyncio.ensure_future(asyncio.to_thread(_spawn, module))
     try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        starting.add_done_callback(_abandon)
-        raise
+        return await spawn(module)
     except OSError as error:
         raise RefusedError(
             Reason.OVERLOADED,
             f"no process can be started for the report: {error.strerror}",
             retry_after=5.0,
         ) from error
-
-
-def _abandon(started: "asyncio.Future[tuple[subprocess.Popen[bytes], socket.socket]]") -> None:
-    if not started.cancelled() and started.exception() is None:
-        process, link = started.result()
-        process.kill()
-        link.close()
-        started.get_loop().run_in_executor(None, process.wait)
-
-
-def _spawn(module: str) -> tuple["subprocess.Popen[bytes]", socket.socket]:
-    ours, theirs = socket.socketpair()
-    # A new program, never a fork: grpc and threads run here. Nothing secret is among the arguments
-    # and in the environment, which others on the machine may read; -P as for the installed command.
-    command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _PASSED or name.startswith(_PASSED_ALIKE)
-    }
-    with theirs:
-        try:
-            process = subprocess.Popen(
-                command,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**environment, **_THREADS},
-            )
-        except BaseException:
-            ours.close()
-            raise
-    return process, ours

@@ -4,14 +4,12 @@ What is computed is handed in. Nobody but the service starts this, and it ends w
 """
 
 import os
-import resource
 import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -22,6 +20,7 @@ from understudy.server.database.engine import open_engine
 from understudy.server.domain.deployment import Secret
 from understudy.server.domain.reports import Facts, Progress, Question, Report, Update
 from understudy.server.errors import ConfigError, UnderstudyError
+from understudy.server.processes.starting import step_back
 from understudy.server.reporting.wire import (
     HEAD,
     Broken,
@@ -37,13 +36,12 @@ from understudy.server.reporting.wire import (
 Compute = Callable[[Engine, Question, Facts, int], Iterator[Update]]
 
 _NICE: Final = 10
-_FIRST_TO_GO: Final = 500  # of 1000: where memory runs out, this and not the service
 _BETWEEN: Final = 0.1  # seconds between two words on how far it is
 
 
 def work(link: socket.socket, compute: Compute) -> None:
     """Compute what is ordered over a connected socket. Returns when all is said."""
-    _step_back()
+    step_back(_NICE, only_when_idle=True)
     stream = link.makefile("rb")
     order = read_order(_read_frame(stream))
     threading.Thread(target=_end_with, args=(stream,), daemon=True).start()
@@ -79,18 +77,6 @@ def _compute(order: Order, compute: Compute) -> Iterator[Saying]:
                     said = now
                     yield Going(share)
     yield Broken("no report was made")
-
-
-def _step_back() -> None:
-    """Leave processor and memory to those who answer callers."""
-    os.nice(_NICE)
-    if sys.platform == "linux":
-        # Where there is one core for both, calls come first whenever there are any.
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):  # no Linux
-        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold the password
 
 
 def _read_frame(stream: BufferedReader) -> bytes:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from understudy.server.workers.link import Link, open_link
-from understudy.server.workers.messages import Anything, Faulty
+from understudy.server.processes.link import Link, open_link
+from understudy.server.workers.messages import FRAMES, Anything, Faulty
 
 START: Final = 60.0  # seconds that a worker may take until it could listen
 PATIENCE: Final = 2.0  # seconds until a worker that does not answer is replaced
@@ -29,7 +29,7 @@ class FaultyError(Exception):
 class Child:
     """A process that serves. `ended` has its exit code once it has ended, negative for a signal."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", link: Link) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", link: Link[Anything]) -> None:
         self._process = process
         self._link = link
         self.pid = process.pid
@@ -73,7 +73,7 @@ async def spawn(answer: Callable[[Anything], Awaitable[Anything]]) -> Child:
     ours, theirs = socket.socketpair()
     with theirs:
         process = _start(theirs.fileno())
-    return Child(process, await open_link(ours, answer))
+    return Child(process, await open_link(ours, answer, FRAMES))
 
 
 def _start(link: int) -> "subprocess.Popen[bytes]":

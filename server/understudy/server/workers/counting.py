@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from understudy.server.metrics_side import write_reloads
+from understudy.server.processes.link import LinkError
 from understudy.server.reloading import Reloads
 from understudy.server.sinks.metrics import Reading, Summing, families
 from understudy.server.sinks.metrics.readings import read, sample
 from understudy.server.workers.child import Child, FaultyError
-from understudy.server.workers.link import LinkError
 from understudy.server.workers.messages import Count, Counted
 
 EVERY: Final = 1.0  # seconds between questions that no scrape asks

@@ -17,11 +17,11 @@ from msgspec import structs
 from understudy.server.domain.experiments import Roster
 from understudy.server.errors import ConfigError
 from understudy.server.mirror.pauses import Pauses
+from understudy.server.processes.link import LinkError
 from understudy.server.servicers.sum_status import sum_status
 from understudy.server.serving import UNKNOWN_EXPERIMENTS
 from understudy.server.workers.child import PATIENCE, START, Child, FaultyError
 from understudy.server.workers.counting import Counting
-from understudy.server.workers.link import LinkError
 from understudy.server.workers.messages import (
     Anything,
     Begin,

@@ -1,15 +1,14 @@
 """What the process that controls and those that serve say to each other. Values only."""
 
 from collections.abc import Mapping
+from typing import Final
 
+import msgspec
 from msgspec import Raw, Struct
 
-from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
+from understudy.server.processes.link import Frame
+from understudy.server.processes.refusals import Broken, Message, Refused
 from understudy.server.sinks.metrics import Reading
-
-
-class Message(Struct, frozen=True, tag=True):
-    """A question or an answer."""
 
 
 class Text(Struct, frozen=True):
@@ -121,21 +120,6 @@ class Faulty(Message, frozen=True):
     faults: list[str]
 
 
-class Refused(Message, frozen=True):
-    """It may not be, or cannot be now: an UnderstudyError."""
-
-    kind: str
-    reason: Reason
-    message: str
-    metadata: Mapping[str, str]
-    field: str = ""
-    retry_after: float | None = None
-
-
-class Broken(Message, frozen=True):
-    """An error of our own; the log of whoever was asked says which."""
-
-
 Anything = (
     Begin
     | Follow
@@ -157,24 +141,4 @@ Anything = (
     | Broken
 )
 
-
-def write_error(error: UnderstudyError) -> Refused:
-    """Return an error as a message."""
-    return Refused(
-        type(error).__name__,
-        error.reason,
-        error.message,
-        error.metadata,
-        error.field if isinstance(error, RequestError) else "",
-        error.retry_after if isinstance(error, RefusedError) else None,
-    )
-
-
-def read_error(refused: Refused) -> UnderstudyError:
-    """Return the error that a message was made of."""
-    reason, message, metadata = refused.reason, refused.message, refused.metadata
-    if refused.kind == RequestError.__name__:
-        return RequestError(message, field=refused.field, reason=reason, metadata=metadata)
-    if refused.kind == RefusedError.__name__:
-        return RefusedError(reason, message, retry_after=refused.retry_after, metadata=metadata)
-    return UnderstudyError(reason, message, metadata=metadata)
+FRAMES: Final = msgspec.json.Decoder(Frame[Anything])

@@ -15,7 +15,7 @@ import grpc
 from understudy.server.config import Config, Source
 from understudy.server.config.reminders import remind
 from understudy.server.control import running_control
-from understudy.server.dashboard_side import beside
+from understudy.server.dashboard_process.side import beside
 from understudy.server.domain.experiments import Roster
 from understudy.server.engine import trusted
 from understudy.server.errors import RefusedError
@@ -25,6 +25,7 @@ from understudy.server.listening import check_exposure, read_pems
 from understudy.server.live import Live
 from understudy.server.metrics_side import running_metrics
 from understudy.server.mirror.pauses import Pauses
+from understudy.server.processes.link import LinkError
 from understudy.server.records import Listeners, Records, open_records
 from understudy.server.reloading import Reloads
 from understudy.server.reporting.running import running_reports
@@ -39,7 +40,6 @@ from understudy.server.statedir import find_state_dir
 from understudy.server.workers.child import spawn
 from understudy.server.workers.counting import FleetFigures
 from understudy.server.workers.fleet import Fleet, sailing
-from understudy.server.workers.link import LinkError
 from understudy.server.workers.messages import Anything, Begin, Done, Register, Text
 from understudy.server.workers.places import private_socket, reserved_port
 
@@ -178,7 +178,6 @@ async def running_workers(
                 address=service.address,
                 desk=control.desk,
                 snapshot=lambda: live.current,
-                records=records,
                 reports=reports,
                 operations=operations,
             )
@@ -197,7 +196,7 @@ async def running_workers(
             live.reload(wanted.snapshot)
             renewed = await fleet.reload(_write_text(wanted.source))
             control.reload(wanted.snapshot, wanted.seeds)
-            dashboard.reload(wanted)
+            await dashboard.reload(wanted)
             return renewed
 
         await stack.enter_async_context(reloads.answering(use))

@@ -28,6 +28,7 @@ from understudy.server.engine import Engine, running_engine
 from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.logs import set_up_logging
 from understudy.server.measuring import Measured
+from understudy.server.processes.link import Link, LinkError, open_link
 from understudy.server.servicers.forwarding import add_forwarding
 from understudy.server.servicers.guard import Calls, Guard
 from understudy.server.servicers.own_status import OwnHost
@@ -41,8 +42,8 @@ from understudy.server.serving import (
     tell_health,
 )
 from understudy.server.sinks.metrics import CallMetrics, Heartbeat
-from understudy.server.workers.link import Link, LinkError, open_link
 from understudy.server.workers.messages import (
+    FRAMES,
     Anything,
     Begin,
     Count,
@@ -101,7 +102,7 @@ class Worker:
         self._is_orphan = True
         self.stop()
 
-    async def run(self, link: Link, watch: "Watch") -> None:
+    async def run(self, link: Link[Anything], watch: "Watch") -> None:
         """Serve as told, until told to stop."""
         begin = await self._begun
         if begin is None:
@@ -121,7 +122,7 @@ class Worker:
             if self._is_orphan:
                 remove(Path(begin.socket))
 
-    async def _serve(self, config: Config, begin: Begin, link: Link) -> None:
+    async def _serve(self, config: Config, begin: Begin, link: Link[Anything]) -> None:
         registrar = _Registrar(link) if registers(config.settings) else None
         async with AsyncExitStack() as stack:
             counted = CallMetrics(lambda: config.snapshot)
@@ -213,7 +214,7 @@ async def _reload(service: Service, newest: Text) -> Anything:
 class _Registrar:
     """Has the parent register what calls bring along."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link[Anything]) -> None:
         self._link = link
 
     async def register(
@@ -290,7 +291,7 @@ async def run(own: socket.socket) -> None:
     watch.start()
     worker = Worker()
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
-    link = await open_link(own, worker.answer)
+    link = await open_link(own, worker.answer, FRAMES)
     hearing = asyncio.create_task(link.run())
     hearing.add_done_callback(lambda _: worker.lose_parent())
     await worker.run(link, watch)

@@ -88,7 +88,6 @@ def _update(
         wanted,
         etag=visit.form.get("etag"),
         paths=_EVERYTHING,
-        populated=(),
         actor=visit.identity.name,
         validate_only=validate_only,
     )

@@ -18,7 +18,7 @@ from understudy.server.experiments.checking import ID
 
 async def begin(visit: Visit) -> Response:
     """Show an empty form: two variants, of the first groups there are."""
-    groups = [*visit.house.snapshot().groups, ""][:2]
+    groups = [*visit.house.names().groups, ""][:2]
     ids = groups if all(map(ID.fullmatch, groups)) else ["control", "challenger"]
     variants = tuple(
         Row(number, {"id": ids[number], "group": group, "weight": weight})
@@ -44,7 +44,7 @@ def _show(visit: Visit, sheet: Sheet, told: str = "", status: int = 200) -> Resp
         status,
         sheet=sheet,
         told=told,
-        groups=tuple(visit.house.snapshot().groups),
+        groups=visit.house.names().groups,
         kinds=KeyKind,
         is_editing=False,
     )

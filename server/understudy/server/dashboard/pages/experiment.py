@@ -18,7 +18,6 @@ from understudy.server.dashboard.visit import Visit
 from understudy.server.domain.experiments import Experiment, KeyKind, State
 from understudy.server.domain.figures import NOTHING, Measures, Scope, Totals
 from understudy.server.errors import RefusedError
-from understudy.server.experiments.permanent import to_yaml
 
 _DONE: Final = {
     "created": "Saved as a draft. Nothing asks for it yet: start it when it is as you want it.",
@@ -64,7 +63,7 @@ async def show_page(
     trail = await find_trail(visit, experiment.id)
     permanent = ""
     if experiment.state is State.CONCLUDED and experiment.winner:
-        permanent = to_yaml(experiment, visit.house.snapshot().groups)
+        permanent = await visit.ask(visit.house.desk.write_permanent(experiment.id))
     return visit.page(
         "experiment.html",
         status,
@@ -76,7 +75,7 @@ async def show_page(
         trail=trail,
         permanent=permanent,
         snippets=calls_of(experiment, visit.house),
-        groups=tuple(visit.house.snapshot().groups),
+        groups=visit.house.names().groups,
         kinds=KeyKind,
         windows=WINDOWS,
         etag=experiment.etag,

@@ -49,7 +49,7 @@ async def show(visit: Visit) -> Response:
         sorts=SORTS,
         held=held or {},
         is_by_hand=held is None or status == 422,
-        groups_chosen=[(one, one) for one in visit.house.snapshot().groups],
+        groups_chosen=[(one, one) for one in visit.house.names().groups],
         roles_chosen=[(one.value, one.lower()) for one in Role],
         is_live=is_live(visit),
         is_off=visit.house.records is None,

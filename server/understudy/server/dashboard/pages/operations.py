@@ -9,7 +9,6 @@ from starlette.responses import Response
 from understudy.server.dashboard import calls
 from understudy.server.dashboard.page import Page
 from understudy.server.dashboard.pages.windows import WINDOWS
-from understudy.server.dashboard.status import read_status
 from understudy.server.dashboard.visit import Visit
 from understudy.server.domain.figures import ANSWERING, Dimension, Measures, Scope
 from understudy.server.domain.records import Role
@@ -57,7 +56,7 @@ def _read(visit: Visit) -> tuple[str, str]:
 
 
 async def _tell(visit: Visit) -> dict[str, object]:
-    board = read_status(await visit.ask(visit.house.host.status()))
+    board = await visit.ask(visit.house.host.status())
     asked, trouble = await _find_figures(visit, ANSWERING, Dimension.DEPLOYMENT)
     silent, _ = await _find_figures(visit, frozenset({Role.SILENT}), Dimension.GROUP)
     return {"board": board, "asked": asked, "silent": silent, "trouble": trouble}

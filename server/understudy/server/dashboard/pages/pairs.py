@@ -75,7 +75,7 @@ async def show(visit: Visit) -> Response:
         sorts=SORTS,
         held=held or {},
         is_by_hand=held is None or status == 422,
-        groups_chosen=[(one, one) for one in visit.house.snapshot().groups],
+        groups_chosen=[(one, one) for one in visit.house.names().groups],
         outcomes_chosen=[(one.value, one.lower().replace("_", " ")) for one in Outcome],
         is_off=records is None,
     )

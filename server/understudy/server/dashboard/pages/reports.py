@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from understudy.server.dashboard import calls
+from understudy.server.dashboard.house import House
 from understudy.server.dashboard.page import Page
 from understudy.server.dashboard.visit import Visit
-from understudy.server.domain.deployment import Snapshot
 from understudy.server.domain.figures import Dimension, Measures, Scope, Step
 from understudy.server.domain.records import Role
 from understudy.server.domain.reports import Breakdown, Question, Report
@@ -75,7 +75,7 @@ async def show_all(visit: Visit) -> Response:
         visit.house.desk.roster.experiments.values(), key=lambda one: (-one.updated, one.id)
     )
     heard, trouble = await _find_silent(visit)
-    names = [*heard, *sorted(_configured(visit.house.snapshot()) - heard.keys())]
+    names = [*heard, *sorted(_find_named(visit.house) - heard.keys())]
     return visit.page(
         "reports.html",
         experiments=experiments,
@@ -171,16 +171,12 @@ async def _find_silent(visit: Visit) -> tuple[Mapping[str, Measures], str]:
     return {one.name: one.measures for one in totals.parts}, ""
 
 
-def _configured(snapshot: Snapshot) -> set[str]:
+def _find_named(house: House) -> set[str]:
     """Return the silent models that the configuration and the experiments name."""
-    found = {
-        silent.group
-        for group in snapshot.groups.values()
-        for deployment in group.deployments
-        for silent in deployment.silent_models
-    }
-    return found | {
-        part.model_group for one in snapshot.experiments.values() for part in one.mirror
+    experiments = house.desk.roster.experiments.values()
+    return {
+        *house.names().silent_models,
+        *(part.model_group for one in experiments for part in one.mirror),
     }
 
 

@@ -154,7 +154,7 @@ async def _tell_tally(visit: Visit, only: str) -> dict[str, object]:
         "tallies": [(one, one.primary + one.silent + one.ties) for one in tallies],
         "first": _count_first(tallies),
         "rated": sum(one.primary + one.silent + one.ties for one in tallies),
-        "groups": tuple(visit.house.snapshot().groups),
+        "groups": visit.house.names().groups,
     }
 
 

@@ -21,7 +21,7 @@ class Snippet:
 
 def first_call(house: House) -> Snippet:
     """Return the call by which a newcomer has an experiment made of what is in the code."""
-    groups = list(house.snapshot().groups)[:2] or ["gpt-4", "llama-2"]
+    groups = list(house.names().groups)[:2] or ["gpt-4", "llama-2"]
     weights = dict(zip(groups, (0.8, 0.2) if len(groups) == 2 else (1.0,), strict=True))
     return Snippet("Python", _python(house, weights, "my-unique-id"))
 
