@@ -1,8 +1,9 @@
 """Browsers with every page of a dashboard open, as a load on it.
 
-Run as `python -m benchmarks.browsers URL COUNT`. It finds the pages by their links, and what each
-keeps up to date by what its own HTML says. Then it polls from each line `on` to the next `off`,
-and answers each line with one of JSON: after `off`, with what was seen.
+Run as `python -m benchmarks.browsers URL REPLAY COUNT`. It finds the pages by their links, and what
+each keeps up to date by what its own HTML says. Then it polls from each line `on` to the next
+`off`, or from `still`, then of the replay of the dashboard; and answers each line with one of
+JSON: after `off`, with what was seen.
 """
 
 import asyncio
@@ -70,6 +71,7 @@ class Browser:
     """Somebody with every page open. The pages that ask by themselves go on asking."""
 
     session: aiohttp.ClientSession
+    replay: aiohttp.ClientSession
     pages: dict[str, str] = field(default_factory=dict[str, str])  # addresses by pattern
     parts: dict[str, Part] = field(default_factory=dict[str, Part])
 
@@ -78,7 +80,7 @@ class Browser:
         waiting = [*(one.path for one in NAV), *ASKED]
         while waiting:
             address = waiting.pop(0)
-            text, final = await self._get(address, seen)
+            text, final = await self._get(self.session, address, seen)
             pattern = _pattern(final)
             self.pages.setdefault(address if address in ASKED else pattern, final)
             self._note_parts(text)
@@ -88,30 +90,35 @@ class Browser:
                     self.pages[kind] = link
                     waiting.append(link)
 
-    async def poll(self, over: asyncio.Event, seen: Seen) -> None:
-        """Go on as a browser does, until it is over."""
+    async def poll(self, over: asyncio.Event, seen: Seen, *, still: bool) -> None:
+        """Go on as a browser does, until it is over; if `still`, by the replay."""
+        session = self.replay if still else self.session
         await asyncio.gather(
             *(
-                _repeat(over, part.interval, partial(self._refresh, part, seen))
+                _repeat(over, part.interval, partial(self._refresh, session, part, seen))
                 for part in self.parts.values()
             ),
-            self._turn_pages(over, seen),
+            self._turn_pages(session, over, seen),
         )
 
-    async def _turn_pages(self, over: asyncio.Event, seen: Seen) -> None:
+    async def _turn_pages(
+        self, session: aiohttp.ClientSession, over: asyncio.Event, seen: Seen
+    ) -> None:
         addresses = list(self.pages.values())
         random.shuffle(addresses)
 
         async def turn() -> None:
             addresses.append(addresses.pop(0))
-            await self._get(addresses[-1], seen)
+            await self._get(session, addresses[-1], seen)
 
         await _repeat(over, EVERY, turn)
 
-    async def _get(self, address: str, seen: Seen) -> tuple[str, str]:
+    async def _get(
+        self, session: aiohttp.ClientSession, address: str, seen: Seen
+    ) -> tuple[str, str]:
         began = time.perf_counter()
         try:
-            async with self.session.get(address) as reply:
+            async with session.get(address) as reply:
                 text = await reply.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             seen.blame(f"{address.partition('?')[0]}: {type(error).__name__}")
@@ -121,11 +128,11 @@ class Browser:
             seen.blame(f"{address.partition('?')[0]}: {reply.status}")
         return text, str(reply.url.relative())
 
-    async def _refresh(self, part: Part, seen: Seen) -> None:
+    async def _refresh(self, session: aiohttp.ClientSession, part: Part, seen: Seen) -> None:
         head = {"if-none-match": part.etag} if part.etag else {}
         began = time.perf_counter()
         try:
-            async with self.session.get(part.address, headers=head) as reply:
+            async with session.get(part.address, headers=head) as reply:
                 await reply.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             seen.blame(f"{part.address.partition('?')[0]}: {type(error).__name__}")
@@ -164,38 +171,39 @@ async def _repeat(over: asyncio.Event, interval: float, act: Callable[[], Awaita
             due = max(due + interval, loop.time())
 
 
-async def main(url: str, count: int) -> None:
+def open_session(url: str) -> aiohttp.ClientSession:
+    """Return a browser's connections to one place."""
+    return aiohttp.ClientSession(
+        url,
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+        cookie_jar=aiohttp.CookieJar(unsafe=True),  # a host that is a number has some too
+        timeout=aiohttp.ClientTimeout(total=30),
+    )
+
+
+async def main(url: str, replay: str, count: int) -> None:
     """Open all pages, and poll when told."""
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    browsers = [
-        Browser(
-            aiohttp.ClientSession(
-                url,
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
-                cookie_jar=aiohttp.CookieJar(unsafe=True),  # a host that is a number has some too
-                timeout=aiohttp.ClientTimeout(total=30),
-            )
-        )
-        for _ in range(count)
-    ]
+    browsers = [Browser(open_session(url), open_session(replay)) for _ in range(count)]
     seen, over = Seen(), asyncio.Event()
     for one in browsers:
         await one.open_all(seen)
     tell({"pages": sorted(browsers[0].pages.values()), "parts": sorted(browsers[0].parts)})
     polling: asyncio.Future[list[None]] | None = None
     while line := (await lines.readline()).strip():
-        if line == b"on":
-            seen, over = Seen(), asyncio.Event()
-            polling = asyncio.gather(*(one.poll(over, seen) for one in browsers))
+        if line in (b"on", b"still"):
+            seen, over, still = Seen(), asyncio.Event(), line == b"still"
+            polling = asyncio.gather(*(one.poll(over, seen, still=still) for one in browsers))
         elif polling is not None:
             over.set()
             await polling
         tell(seen)
     for one in browsers:
         await one.session.close()
+        await one.replay.close()
 
 
 def tell(what: object) -> None:
@@ -204,4 +212,4 @@ def tell(what: object) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,8 +1,11 @@
 """`make bench-dashboard`: what callers feel of browsers with every page of the dashboard open.
 
-One service, with all that it records of a million calls and more; blocks without browsers and
-with them take turns. First without any on either side: that must pass, else the machine is too
-busy to tell. Exits with 1 if either does not pass.
+One service, with all that it records of a million calls and more; blocks with browsers at its
+dashboard, and at a replay of it, take turns. Browsers, the replay and the dashboard's process are
+on the load's core, where the load goes first: what answers callers has the other to itself, as on
+any machine with cores to spare. With --one-core the dashboard's process is on that one too.
+First with the replay on either side: that must pass, else the machine is too busy to tell. Exits
+with 1 if either does not pass.
 """
 
 import argparse
@@ -29,7 +32,16 @@ from benchmarks.load import cpu_seconds, memory
 from benchmarks.recorded import EXPERIMENTS
 from benchmarks.records import fill
 from benchmarks.sides import CONFIDENCE, Side, compare, judge, press
-from benchmarks.subjects import Subject, describe_machine, keep_to, starting
+from benchmarks.subjects import (
+    LOAD,
+    SERVER,
+    Subject,
+    describe_machine,
+    go_first,
+    keep_to,
+    set_aside,
+    starting,
+)
 from understudy.server.records.opening import FILE
 from understudy.v1 import chat_pb2, completion_pb2, experiment_pb2, experiment_pb2_grpc
 
@@ -61,9 +73,9 @@ class Crowd:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def begin(self) -> None:
-        """Let them poll."""
-        await self._send(b"on\n")
+    async def begin(self, *, still: bool = False) -> None:
+        """Let them poll; if `still`, the replay."""
+        await self._send(b"still\n" if still else b"on\n")
 
     async def end(self) -> Seen:
         """Stop them, and return what they have seen since."""
@@ -91,6 +103,7 @@ def main() -> None:
     options.add_argument("--rate", type=float, default=50.0, help="calls a second [50]")
     options.add_argument("--browsers", type=int, default=10, help="with every page open [10]")
     options.add_argument("--records", type=int, default=1_000_000, help="in the store [10^6]")
+    options.add_argument("--one-core", action="store_true", help="for pages and for callers")
     options.add_argument("--store", type=Path, help="folder of a store; made if there is none")
     given = options.parse_args()
     console = Console(width=110)
@@ -98,9 +111,11 @@ def main() -> None:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         with console.status("the store"):
             prepare(state, given.store, given.records)
-        stub = stack.enter_context(starting(["-m", "tests.stub"], {1}, "stub"))
-        keep_to({1})
+        stub = stack.enter_context(starting(["-m", "tests.stub"], LOAD, "stub"))
         subject = stack.enter_context(serving(stub.port, state))
+        keep_to(LOAD)
+        if not go_first(stub.pid):
+            console.print("the load may not go first here: what it waits for is in the figures")
         verdicts = uvloop.run(measure(subject, given, console))
     sys.exit(0 if all(one == "passes" for one in verdicts) else 1)
 
@@ -136,7 +151,7 @@ def serving(port: int, state: Path) -> Generator[Subject]:
     path = state / "config.yaml"
     path.write_text(json.dumps({"model_list": models, "understudy": section}))
     arguments = ["-m", "understudy.server", "serve", "--config", str(path), "--port", "0"]
-    with starting([*arguments, "--log-level", "error"], {0}, "the service") as subject:
+    with starting([*arguments, "--log-level", "error"], SERVER, "the service") as subject:
         yield subject
 
 
@@ -150,12 +165,14 @@ async def measure(subject: Subject, given: argparse.Namespace, console: Console)
         with console.status("experiments"):
             await begin_experiments(channel)
             await press(channel, Side(), 2.0, given.rate, PROMPT)
+        aside = None if given.one_core else asyncio.create_task(set_aside(subject.pid))
         async with opening(found[1], given.browsers) as crowd:
             opened = json.loads(await crowd.hear())
             console.print(describe_machine().partition(";")[0], *opened["pages"], *opened["parts"])
-            await crowd.begin()
-            await press(channel, Side(), 2.0, given.rate, PROMPT)
-            await crowd.end()
+            for still in (False, True):  # after which the replay knows all that will be asked
+                await crowd.begin(still=still)
+                await press(channel, Side(), 6.0, given.rate, PROMPT)
+                await crowd.end()
             for title, name, with_browsers in (
                 ("nothing against nothing", "off", False),
                 (f"{given.browsers} browsers", "on", True),
@@ -165,12 +182,14 @@ async def measure(subject: Subject, given: argparse.Namespace, console: Console)
                     told = f"{title}: block {number + 1} of {2 * given.blocks}"
                     with console.status(told):
                         stretch = on if number % 2 else off
-                        burden = crowd if with_browsers and stretch is on else None
-                        await spend(channel, subject, stretch, burden, given)
+                        still = not (with_browsers and stretch is on)
+                        await spend(channel, subject, stretch, crowd, given, still=still)
                 table, verdict = report(title, name, off, on)
                 console.print(table, f"{title}: {verdict}", f"RSS {memory(subject.pid):.0f} MiB")
                 console.print(on.browsers.faults or "")
                 verdicts.append(verdict)
+        if aside is not None:
+            aside.cancel()
     return verdicts
 
 
@@ -197,14 +216,25 @@ async def begin_experiments(channel: grpc.aio.Channel) -> None:
 @asynccontextmanager
 async def opening(url: str, count: int) -> AsyncGenerator[Crowd]:
     """Start the browsers. They are other machines: the load on their core goes first, always."""
+    async with running("benchmarks.replaying", url) as replay:
+        assert replay.stdout is not None
+        port = int(await replay.stdout.readline())
+        told = f"http://127.0.0.1:{port}"
+        async with running("benchmarks.browsers", url, told, str(count)) as browsers:
+            yield Crowd(browsers)
+
+
+@asynccontextmanager
+async def running(module: str, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run a module where the core has nothing else to do, until the block ends."""
     process = await asyncio.create_subprocess_exec(
-        *("chrt", "--idle", "0", sys.executable, "-m", "benchmarks.browsers", url, str(count)),
+        *("chrt", "--idle", "0", sys.executable, "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
     )
     try:
-        yield Crowd(process)
+        yield process
     finally:
         process.kill()
         await process.wait()
@@ -214,16 +244,16 @@ async def spend(
     channel: grpc.aio.Channel,
     subject: Subject,
     stretch: Stretch,
-    crowd: Crowd | None,
+    crowd: Crowd,
     given: argparse.Namespace,
+    *,
+    still: bool,
 ) -> None:
-    """Spend one block, with browsers or without."""
+    """Spend one block, with browsers at the dashboard or at its replay."""
     cpu, waited = cpu_seconds(subject.pid), seconds_waited(subject.pid)
-    if crowd is not None:
-        await crowd.begin()
+    await crowd.begin(still=still)
     await press(channel, stretch.callers, given.seconds, given.rate, PROMPT)
-    if crowd is not None:
-        stretch.browsers.add(await crowd.end())
+    stretch.browsers.add(await crowd.end())
     stretch.seconds += given.seconds
     stretch.cpu += cpu_seconds(subject.pid) - cpu
     stretch.waited += seconds_waited(subject.pid) - waited

@@ -3,6 +3,7 @@
 The server under test has one core to itself; the load and the upstream share the other.
 """
 
+import asyncio
 import json
 import os
 import platform
@@ -11,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SERVER: frozenset[int] = frozenset({0})
 LOAD: frozenset[int] = frozenset({1})
+
+_OURS = os.sched_getaffinity(0)  # before anything keeps to one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,41 @@ def describe_machine() -> str:
 
 
 def keep_to(cores: frozenset[int] | set[int]) -> None:
-    """Keep this process to these cores, where the machine has them."""
-    if len(os.sched_getaffinity(0)) > 1:
+    """Keep this process to these cores, where the machine has more than one for us.
+
+    Whoever starts it may keep to another core already.
+    """
+    if len(_OURS) > 1:
         os.sched_setaffinity(0, cores)
+
+
+def go_first(*pids: int) -> bool:
+    """Have this process and others run whenever they can; return whether they may.
+
+    For the load and the upstream where something else shares their core: they are other machines.
+    Call it when the service runs already: what is started from here goes first as well.
+    """
+    try:
+        for pid in (os.getpid(), *pids):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
+
+
+async def set_aside(parent: int) -> None:
+    """Keep all that a process starts to the load's core, until cancelled.
+
+    Such as a machine does by itself that has more cores than are busy.
+    """
+    while len(_OURS) > 1:
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            with suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    for one in Path(f"/proc/{child}/task").iterdir():
+                        os.sched_setaffinity(int(one.name), LOAD)
+        await asyncio.sleep(0.05)
 
 
 @contextmanager

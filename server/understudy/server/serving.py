@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -22,7 +22,6 @@ from understudy.server.connections import write_options
 from understudy.server.engine import Engine, trusted
 from understudy.server.errors import ConfigError
 from understudy.server.listening import Certificates, check_exposure, is_loopback, read_pems
-from understudy.server.processes.turns import SHORT, set_slice
 from understudy.server.records import Records
 from understudy.server.servicers.access import Access
 from understudy.server.servicers.completion import CompletionServicer
@@ -199,9 +198,6 @@ async def serving(
         )
     port = _listen(server, settings, certificates)
     knocking = Knocking(server, overload, engine.yielding.strain)
-    # After the threads of the mirror and of records have begun, which need no such thing.
-    with suppress(OSError):
-        set_slice(SHORT)
     try:
         await server.start()
         knocking.begin()

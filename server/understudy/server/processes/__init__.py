@@ -3,7 +3,6 @@
     link        a conversation over a socket that has no other holder
     refusals    our own errors as messages
     starting    a new program with nothing secret around it, and less of the processor
-    turns       how long a thread's turns on a processor are
 
 Which processes there are, and what they say, is their own: `workers`, `dashboard_process`,
 `reporting`.

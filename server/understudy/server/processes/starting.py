@@ -14,8 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from understudy.server.processes.turns import LONG, set_slice
-
 # All that Python, the linker and time zones need. Keys of models are in the service's own.
 _PASSED: Final = (
     "PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -75,8 +73,6 @@ def step_back(nice: int, *, only_when_idle: bool = False) -> None:
     `only_when_idle`: run only where the processor has nothing else to do, for what can wait.
     """
     os.nice(nice)
-    with suppress(OSError):  # no Linux, or one that does not know of it
-        set_slice(LONG)
     if only_when_idle and sys.platform == "linux":
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
