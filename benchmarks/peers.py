@@ -8,6 +8,8 @@ other things besides, and the table says nothing of those.
 
 import argparse
 import json
+import os
+import secrets
 import shutil
 import socket
 import statistics
@@ -36,6 +38,9 @@ PLACE: Final = Path(__file__).parent.parent / ".peers"
 LITELLM: Final = "litellm[proxy]"
 PORTKEY: Final = "@portkey-ai/gateway"
 HEADS = ("answers/s", "we, to this", "CPU µs", "p50 ms", "p99 ms", "RSS MiB", "failed")
+
+# Without one LiteLLM's proxy does not start, nor with one that is short.
+MASTER_KEY: Final = f"sk-{secrets.token_hex(32)}"
 
 Press = Callable[[Subject, float, int], Sample]
 
@@ -107,7 +112,7 @@ def litellm(python: Path) -> list[Peer]:
 
     def ask(subject: Subject, seconds: float, in_flight: int) -> Sample:
         path = "/v1/chat/completions"
-        headers = {"authorization": "Bearer sk-benchmark"}
+        headers = {"authorization": f"Bearer {MASTER_KEY}"}
         return uvloop.run(press_http(subject, path, headers, seconds, in_flight))
 
     def run(subject: Subject, seconds: float, in_flight: int) -> Sample:
@@ -199,6 +204,7 @@ def running(command: Sequence[str], port: int, name: str, ready: str) -> Generat
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "LITELLM_MASTER_KEY": MASTER_KEY},
         preexec_fn=lambda: keep_to(SERVER),  # noqa: PLW1509 - no threads run yet
     )
     try:
