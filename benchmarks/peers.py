@@ -42,6 +42,12 @@ HEADS = ("answers/s", "we, to this", "CPU µs", "p50 ms", "p99 ms", "RSS MiB", "
 # Without one LiteLLM's proxy does not start, nor with one that is short.
 MASTER_KEY: Final = f"sk-{secrets.token_hex(32)}"
 
+# And nothing beyond this machine is asked for.
+LITELLM_ENVIRONMENT: Final = {
+    "LITELLM_MASTER_KEY": MASTER_KEY,
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+
 Press = Callable[[Subject, float, int], Sample]
 
 
@@ -188,6 +194,7 @@ def router(python: Path, base: str, silent: bool) -> Generator[Subject]:
         script = str(Path(__file__).with_name("litellm_router.py"))
         process = subprocess.Popen(
             [str(python), script, str(ended), config],
+            env={**os.environ, **LITELLM_ENVIRONMENT},
             preexec_fn=lambda: keep_to(SERVER),  # noqa: PLW1509
         )
         try:
@@ -204,7 +211,7 @@ def running(command: Sequence[str], port: int, name: str, ready: str) -> Generat
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "LITELLM_MASTER_KEY": MASTER_KEY},
+        env={**os.environ, **LITELLM_ENVIRONMENT},
         preexec_fn=lambda: keep_to(SERVER),  # noqa: PLW1509 - no threads run yet
     )
     try:
