@@ -108,13 +108,13 @@ def ours() -> list[Peer]:
 
     return [
         Peer(f"understudy, {name}", "", start(name), ask)
-        for name in ("records, metrics, logs", "every call mirrored")
+        for name in ("records, metrics", "every call mirrored")
     ]
 
 
 def litellm(python: Path) -> list[Peer]:
     """LiteLLM, as a proxy and in process, with and without a silent model."""
-    plain, mirrored = "understudy, records, metrics, logs", "understudy, every call mirrored"
+    plain, mirrored = "understudy, records, metrics", "understudy, every call mirrored"
 
     def ask(subject: Subject, seconds: float, in_flight: int) -> Sample:
         path = "/v1/chat/completions"
@@ -159,7 +159,7 @@ def portkey(gateway: Path) -> Peer:
         path = "/v1/chat/completions"
         return uvloop.run(press_http(subject, path, headers, seconds, in_flight))
 
-    return Peer("Portkey's gateway", "understudy, records, metrics, logs", start, ask)
+    return Peer("Portkey's gateway", "understudy, records, metrics", start, ask)
 
 
 def write_litellm(base: str, silent: bool) -> dict[str, Any]:

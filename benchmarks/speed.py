@@ -69,6 +69,7 @@ _QUIET = {
 _PORTS = {"dashboard": {"port": 0}, "metrics": {"port": 0}, "sinks": {"json_log": True}}
 STATES = (
     State("nothing on", HTTPX, _QUIET),
+    State("records, metrics", HTTPX, {"dashboard": {"port": 0}, "metrics": {"port": 0}}),
     State("records, metrics, logs", HTTPX, _PORTS),
     State("and traces", HTTPX, {**_PORTS, "sinks": {"json_log": True, "otel": {}}}),
     State("every call mirrored", TWICE, _QUIET, silent=True),

@@ -77,7 +77,7 @@ async def set_aside(parent: int) -> None:
                 for child in (task / "children").read_text().split():
                     for one in Path(f"/proc/{child}/task").iterdir():
                         os.sched_setaffinity(int(one.name), LOAD)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.01)
 
 
 @contextmanager

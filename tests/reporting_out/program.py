@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from understudy.server.domain.reports import Facts, Progress, Question, Report, Update
 from understudy.server.errors import Reason, RefusedError, RequestError
+from understudy.server.reporting.__main__ import begin
 from understudy.server.reporting.worker import work
 
 MODULE = "tests.reporting_out.program"
@@ -62,4 +63,5 @@ def _look_at_itself(engine: Engine) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
+    begin()
     work(socket.socket(fileno=int(sys.argv[1])), compute)

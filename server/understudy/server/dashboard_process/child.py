@@ -10,7 +10,6 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from understudy.server.dashboard.house import House
 from understudy.server.dashboard.listening import Address
@@ -32,15 +31,12 @@ from understudy.server.domain.deployment import Secret
 from understudy.server.errors import ConfigError
 from understudy.server.logs import set_up_logging
 from understudy.server.processes.link import LinkError, open_link
-from understudy.server.processes.starting import step_back
 from understudy.server.records.figures import Figures
 from understudy.server.records.opening import FILE
 from understudy.server.records.ratings import Ratings
 from understudy.server.records.reading import Reader
 from understudy.server.servicers.access import ROLES, Access
 from understudy.server.store.keeping import open_store
-
-NICE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +138,6 @@ def _now() -> int:
 
 async def run(own: socket.socket, listener: socket.socket) -> None:
     """Be the dashboard, at the other end of whose link the service is."""
-    step_back(NICE)
     line = Line()
     async with AsyncExitStack() as stack:
         front = Front(listener, line, stack)

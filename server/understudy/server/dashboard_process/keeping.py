@@ -70,6 +70,11 @@ class Keeper:
         self._link: Link[Anything] | None = None  # to one that was told whom to admit
 
     @property
+    def order(self) -> Open:
+        """How the next process would show it."""
+        return self._order
+
+    @property
     def pid(self) -> int | None:
         """The process that shows pages now."""
         return self._process.pid if self._process is not None else None

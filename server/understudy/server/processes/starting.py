@@ -1,17 +1,14 @@
-"""Starts programs beside the service, and has them step back behind it.
+"""Starts programs beside the service.
 
 What a program says and hears is its own; here is only what is around it.
 """
 
 import asyncio
 import os
-import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 # All that Python, the linker and time zones need. Keys of models are in the service's own.
@@ -21,7 +18,6 @@ _PASSED: Final = (
 _PASSED_ALIKE: Final = ("LC_", "LD_", "DYLD_", "PYTHON")
 # Nothing beside the service shall take all processors.
 _THREADS: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_FIRST_TO_GO: Final = 500  # of 1000: where memory runs out, this and not the service
 
 
 async def spawn(module: str, *files: int) -> tuple["subprocess.Popen[bytes]", socket.socket]:
@@ -65,20 +61,6 @@ def _spawn(module: str, files: Sequence[int]) -> tuple["subprocess.Popen[bytes]"
             ours.close()
             raise
     return process, ours
-
-
-def step_back(nice: int, *, only_when_idle: bool = False) -> None:
-    """Leave processor and memory to those who answer callers. `nice` is as for `nice(1)`.
-
-    `only_when_idle`: run only where the processor has nothing else to do, for what can wait.
-    """
-    os.nice(nice)
-    if only_when_idle and sys.platform == "linux":
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):  # no Linux
-        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold passwords
 
 
 def find_variables(environ: Mapping[str, str], prefixes: Sequence[str]) -> dict[str, str]:

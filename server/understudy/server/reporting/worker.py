@@ -20,7 +20,6 @@ from understudy.server.database.engine import open_engine
 from understudy.server.domain.deployment import Secret
 from understudy.server.domain.reports import Facts, Progress, Question, Report, Update
 from understudy.server.errors import ConfigError, UnderstudyError
-from understudy.server.processes.starting import step_back
 from understudy.server.reporting.wire import (
     HEAD,
     Broken,
@@ -35,13 +34,11 @@ from understudy.server.reporting.wire import (
 
 Compute = Callable[[Engine, Question, Facts, int], Iterator[Update]]
 
-_NICE: Final = 10
 _BETWEEN: Final = 0.1  # seconds between two words on how far it is
 
 
 def work(link: socket.socket, compute: Compute) -> None:
     """Compute what is ordered over a connected socket. Returns when all is said."""
-    step_back(_NICE, only_when_idle=True)
     stream = link.makefile("rb")
     order = read_order(_read_frame(stream))
     threading.Thread(target=_end_with, args=(stream,), daemon=True).start()
