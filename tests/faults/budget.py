@@ -1,4 +1,4 @@
-"""How long a fuzz runs, and with what chance: 30 s in all by default, 10 minutes under `proof`.
+"""How long a fuzz runs, and with what chance: 15 s in all by default, 10 minutes under `proof`.
 
 `UNDERSTUDY_FUZZ_SECONDS` is for all fuzzes together. A failure names its seed; the same one in
 `UNDERSTUDY_FUZZ_SEED` plays that round first.
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from random import Random
 
 _SHARES = 3  # how many fuzzes share the time
-SHORT = 30.0  # seconds
+SHORT = 15.0  # seconds
 LONG = 600.0
 
 
