@@ -133,7 +133,9 @@ class Desk:
         """Give everybody the winner; return also the YAML that makes it permanent."""
 
         def decide(roster: Roster, moment: Moment) -> Change:
-            return changes.conclude(find_experiment(roster, experiment_id), moment, etag=etag, winner=winner)
+            return changes.conclude(
+                find_experiment(roster, experiment_id), moment, etag=etag, winner=winner
+            )
 
         experiment = _after(await self._make(decide, actor))
         return experiment, to_yaml(experiment, self._snapshot().groups)
