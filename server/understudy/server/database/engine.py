@@ -31,11 +31,6 @@ LONGEST_STATEMENT = 10.0  # seconds; PostgreSQL only, SQLite's readers bound the
 LONGEST_CAUSE = 200  # characters
 _LATE = 1.0  # seconds
 
-# A tenth of what it takes to write a record is JSON, with the standard library's.
-_JSON: Final[Mapping[str, Any]] = {
-    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
-    "json_deserializer": msgspec.json.decode,
-}
 _BEGIN = "understudy_begin"
 _FILE = "understudy_file"
 
@@ -49,6 +44,17 @@ _PRAGMAS = (
     "PRAGMA secure_delete = ON",
     "PRAGMA case_sensitive_like = ON",
 )
+
+
+def _write_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# With the standard library's, JSON is a tenth of what it takes to write a record.
+_JSON: Final[Mapping[str, Any]] = {
+    "json_serializer": _write_json,
+    "json_deserializer": msgspec.json.decode,
+}
 
 
 def open_engine(
