@@ -25,7 +25,7 @@ from ..service.asking import prompt
 from .hosts import SIMULATED, Line, experiment, host, line
 
 KILLS = [
-    pytest.param("sqlite", 10),
+    pytest.param("sqlite", 6),
     pytest.param("postgresql", 3),
     pytest.param("sqlite", 200, marks=pytest.mark.proof),
     pytest.param("postgresql", 200, marks=pytest.mark.proof),

@@ -146,7 +146,7 @@ async def kill_often(folder: Path, times: int) -> None:
 
 @pytest.mark.asyncio
 async def test_offers_of_a_killed_service_are_lost_and_counted(tmp_path: Path) -> None:
-    await kill_often(tmp_path, 3)
+    await kill_often(tmp_path, 2)
 
 
 @pytest.mark.proof

@@ -36,6 +36,7 @@ PROGRAM: Final = "understudy.server.dashboard_process"
 START: Final = 60.0  # seconds that it may take until it shows pages
 PATIENCE: Final = 20.0  # seconds until one that does not answer is replaced
 LOOK_EVERY: Final = 0.25  # seconds; experiments that change are told at once
+ASK_EVERY: Final = 10.0  # seconds, after which it is told again: one that hangs is found out
 QUICK: Final = 10.0  # seconds; one that dies sooner is followed by the next later each time
 LONGEST_WAIT: Final = 30.0  # seconds
 
@@ -132,17 +133,20 @@ class Keeper:
         self._link = link
         if faults := _read_faults(await link.ask(self._order, START)):
             return faults
-        known = Roster(0)
+        clock = asyncio.get_running_loop().time
+        known, patience = Roster(0), START  # until it shows pages, which the first brings about
         told: See | None = None
+        heard = clock()
         while True:
             roster = self._serving.roster()
             see = self._compare(known, roster)
-            if see != told:
-                if faults := _read_faults(await link.ask(see, START)):
-                    return faults
-                known, told = roster, self._compare(roster, roster)
-            else:
+            if see == told and clock() < heard + ASK_EVERY:
                 await self._serving.wait_beyond(known.revision, LOOK_EVERY)
+                continue
+            if faults := _read_faults(await link.ask(see, patience)):
+                return faults
+            known, patience, heard = roster, PATIENCE, clock()
+            told = structs.replace(see, changed=(), gone=())
 
     def _compare(self, known: Roster, roster: Roster) -> See:
         return See(

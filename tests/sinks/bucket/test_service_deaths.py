@@ -1,13 +1,13 @@
 """A service that is killed leaves nothing out of its bucket, and nothing twice.
 
-What tells and what keeps records die together here; what is told alone is in `tests/sinks/bucket`.
+What tells and what keeps records die together here; of what is told alone, see `test_deaths`.
 """
 
 import asyncio
 import json
 import random
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,21 +17,14 @@ import pytest
 from understudy.server.records.opening import FILE
 from understudy.v1 import completion_pb2_grpc
 
-from ..service.asking import prompt
-from ..service.running import Demo, serving
-from ..sinks.bucket import s3
-from ..sinks.bucket.detour import Detour, detour
-from ..stub.eventually import eventually_sync
+from ...service.asking import prompt
+from ...service.running import Demo, serving
+from ...stub.eventually import eventually_sync
+from . import s3
+from .detour import Detour
 
 AT_ONCE = 8  # callers
 KILLS = [2, pytest.param(20, marks=pytest.mark.proof)]
-
-
-@pytest.fixture
-def bucket(tmp_path: Path) -> Generator[s3.Bucket]:
-    """An empty bucket on a server that speaks S3."""
-    with s3.server(tmp_path) as server:
-        yield server.make_bucket()
 
 
 def config(state: Path, bucket: s3.Bucket, way: Detour) -> str:
@@ -105,25 +98,25 @@ def left(state: Path) -> list[Path]:
 def test_each_record_is_in_the_bucket_once_however_often_the_service_is_killed(
     kills: int,
     tmp_path: Path,
+    state: Path,
     bucket: s3.Bucket,
+    way: Detour,
     record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    state = tmp_path / "state"
-    with detour(bucket.endpoint) as way:
-        text = config(state, bucket, way)
-        for turn in range(kills):
-            way.status = 503 if turn % 3 == 1 else 0
-            way.loses_answers = turn % 3 == 2
-            with serving(text, tmp_path) as one:
-                asyncio.run(ask(one, random.randint(500, 4_000), one.process.kill))
-        way.status, way.loses_answers = 0, False
-        with serving(text, tmp_path) as last:
-            asyncio.run(ask(last, 20, lambda: None))
-            # What the killed have left is taken over, and what they were writing is cut off.
-            eventually_sync(lambda: len(left(state)) <= 1, within=60)
-            assert last.stop() == 0
-        assert left(state) == []
+    text = config(state, bucket, way)
+    for turn in range(kills):
+        way.status = 503 if turn % 3 == 1 else 0
+        way.loses_answers = turn % 3 == 2
+        with serving(text, tmp_path) as one:
+            asyncio.run(ask(one, random.randint(500, 4_000), one.process.kill))
+    way.status, way.loses_answers = 0, False
+    with serving(text, tmp_path) as last:
+        asyncio.run(ask(last, 20, lambda: None))
+        # What the killed have left is taken over, and what they were writing is cut off.
+        eventually_sync(lambda: len(left(state)) <= 1, within=60)
+        assert last.stop() == 0
+    assert left(state) == []
 
     found, kept = bucket.ids(), recorded(state)
     told = f"{kills} kills: {len(found)} records in the bucket, {len(kept)} of them in the store"

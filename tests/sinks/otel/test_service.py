@@ -10,12 +10,12 @@ import pytest
 
 from understudy.v1 import completion_pb2_grpc
 
-from ..service.asking import prompt
-from ..service.running import Demo, serving
-from ..sinks.otel.receiving import receiving
-from ..sinks.otel.test_arrival import check_pairs
-from ..sinks.otel.test_collector import collector
-from ..stub.eventually import eventually_sync
+from ...service.asking import prompt
+from ...service.running import Demo, serving
+from ...stub.eventually import eventually_sync
+from .receiving import receiving
+from .test_arrival import check_pairs
+from .test_collector import collector
 
 AT_ONCE = 16  # callers
 CALLS = [300, pytest.param(5_000, marks=pytest.mark.proof)]
