@@ -153,7 +153,8 @@ class Follower:
         changed = self._changed
         if self.roster.revision <= revision:
             try:
-                await asyncio.wait_for(changed.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await changed.wait()
             except TimeoutError:
                 return False
         return self.roster.revision > revision
