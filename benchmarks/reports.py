@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,9 +147,14 @@ async def reporting(
 
 
 def weigh(pid: int) -> float:
-    """Return the memory of a process's children, in MiB."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum((memory(int(one)) for one in children if Path(f"/proc/{one}").exists()), 0.0)
+    """Return the memory of a service's reports, in MiB."""
+    found = 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # gone meanwhile
+            for one in (task / "children").read_text().split():
+                if b"understudy.server.reporting" in Path(f"/proc/{one}/cmdline").read_bytes():
+                    found += memory(int(one))
+    return found
 
 
 def tell(name: str, off: Side, on: Side, made: Reports) -> Row:
