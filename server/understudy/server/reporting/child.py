@@ -11,6 +11,7 @@ import msgspec
 
 from understudy.server.domain.reports import Progress, Update
 from understudy.server.errors import Reason, RefusedError, UnderstudyError
+from understudy.server.processes.refusals import Refused, read_error
 from understudy.server.processes.starting import spawn
 from understudy.server.reporting.wire import (
     HEAD,
@@ -19,9 +20,7 @@ from understudy.server.reporting.wire import (
     Done,
     Going,
     Order,
-    Refused,
     frame,
-    read_error,
     read_saying,
 )
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from understudy.server.domain.reports import Facts, Question, Report
-from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
+from understudy.server.processes.refusals import Refused
 
 HEAD: Final = 4  # bytes
 LARGEST_FRAME: Final = 64 * 1024 * 1024  # bytes
@@ -48,17 +48,6 @@ class Done(Struct, frozen=True, tag="done"):
     report: Report
 
 
-class Refused(Struct, frozen=True, tag="refused"):
-    """It may not be, or cannot be now."""
-
-    is_askers: bool  # the asker's to mend
-    reason: Reason
-    message: str
-    metadata: Mapping[str, str]
-    field: str = ""
-    retry_after: float | None = None
-
-
 class Broken(Struct, frozen=True, tag="broken"):
     """An error of our own, and where; without its text, which may quote what is recorded."""
 
@@ -86,23 +75,3 @@ def read_saying(body: bytes) -> Saying:
     """Return what a frame says. Raises msgspec.DecodeError."""
     saying: Saying = _SAYINGS.decode(body)
     return saying
-
-
-def write_error(error: UnderstudyError) -> Refused:
-    """Return an error as a message."""
-    return Refused(
-        isinstance(error, RequestError),
-        error.reason,
-        error.message,
-        error.metadata,
-        error.field if isinstance(error, RequestError) else "",
-        error.retry_after if isinstance(error, RefusedError) else None,
-    )
-
-
-def read_error(refused: Refused) -> UnderstudyError:
-    """Return the error that a message was made of."""
-    reason, message, metadata = refused.reason, refused.message, refused.metadata
-    if refused.is_askers:
-        return RequestError(message, field=refused.field, reason=reason, metadata=metadata)
-    return RefusedError(reason, message, retry_after=refused.retry_after, metadata=metadata)

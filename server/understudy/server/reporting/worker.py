@@ -20,6 +20,7 @@ from understudy.server.database.engine import open_engine
 from understudy.server.domain.deployment import Secret
 from understudy.server.domain.reports import Facts, Progress, Question, Report, Update
 from understudy.server.errors import ConfigError, UnderstudyError
+from understudy.server.processes.refusals import write_error
 from understudy.server.reporting.wire import (
     HEAD,
     Broken,
@@ -29,7 +30,6 @@ from understudy.server.reporting.wire import (
     Saying,
     frame,
     read_order,
-    write_error,
 )
 
 Compute = Callable[[Engine, Question, Facts, int], Iterator[Update]]
