@@ -24,7 +24,7 @@ ROWS = (
     {"live", "endings", "mirror_side"},
     {"attempt"},
     {"completer", "probing"},
-    {"database"},
+    {"database", "listeners"},
     {
         "simulated",
         "upstream",

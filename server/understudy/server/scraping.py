@@ -17,7 +17,7 @@ from typing import Final
 
 import h11
 
-from understudy.server.errors import ConfigError
+from understudy.server.listeners import listen
 
 MOST_CONNECTIONS: Final = 16  # at a time; a scraper comes by itself
 LONGEST: Final = 10.0  # seconds of a connection, as long as Prometheus waits by itself
@@ -52,7 +52,7 @@ async def answering(
 
     Raises ConfigError, which names `setting`, if it cannot listen there.
     """
-    listener = _listen(host, port, setting)
+    listener = listen(host, port, setting)
     door = _Door(listener, pages)
     thread = threading.Thread(target=door.run, name="understudy-scraping", daemon=True)
     thread.start()
@@ -176,30 +176,3 @@ def _find(request: h11.Request, pages: Mapping[str, Page]) -> Answer:
         value.decode("latin-1") for name, value in request.headers if name == b"accept"
     )
     return page(accept)
-
-
-def _listen(host: str, port: int, setting: str) -> socket.socket:
-    try:
-        family, kind, proto, _, place = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, proto)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place)
-            listener.listen(64)
-            listener.setblocking(False)  # who has gone before it is let in must not hold us up
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise ConfigError(
-            [
-                (
-                    f"{setting}.port: cannot listen on {host}:{port}: {error.strerror}; if "
-                    "another program has the port, choose another or 0 for a free one, or switch "
-                    f"this off with {setting}.enabled: false"
-                )
-            ]
-        ) from error
-    return listener

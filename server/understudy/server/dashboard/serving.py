@@ -16,7 +16,6 @@ from understudy.server.dashboard.hosts import Hosts
 from understudy.server.dashboard.house import House
 from understudy.server.dashboard.listening import Address
 from understudy.server.dashboard.pages import NAV, PAGES
-from understudy.server.dashboard.reports import Reports
 from understudy.server.dashboard.site import Site
 from understudy.server.dashboard.wire import Wire
 from understudy.server.errors import ConfigError
@@ -37,7 +36,6 @@ class Dashboard:
     """
 
     ended: asyncio.Event
-    reports: Reports
     forget: Callable[[], None]
 
 
@@ -63,7 +61,7 @@ async def running_dashboard(
     thread = threading.Thread(target=serve, name="dashboard", daemon=True)
     thread.start()
     try:
-        yield Dashboard(ended, site.reports, site.forget)
+        yield Dashboard(ended, site.forget)
     finally:
         server.should_exit = True
         await asyncio.to_thread(thread.join, _LAST_WORDS)

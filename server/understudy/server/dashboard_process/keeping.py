@@ -75,11 +75,6 @@ class Keeper:
         """How the next process would show it."""
         return self._order
 
-    @property
-    def pid(self) -> int | None:
-        """The process that shows pages now."""
-        return self._process.pid if self._process is not None else None
-
     async def admit(self, admitted: Admitted) -> None:
         """Let these in from now on; everybody has to log in again."""
         self._order = structs.replace(self._order, admitted=admitted)

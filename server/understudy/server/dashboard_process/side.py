@@ -16,13 +16,14 @@ from understudy.server.config.settings import (
     TlsSettings,
 )
 from understudy.server.dashboard.house import Names
-from understudy.server.dashboard.listening import Address, listen
+from understudy.server.dashboard.listening import Address
 from understudy.server.dashboard_process.answering import Answering
 from understudy.server.dashboard_process.keeping import Keeper, Serving
 from understudy.server.dashboard_process.messages import Admitted, Database, Open
 from understudy.server.domain.deployment import ModelGroup, Secret, Snapshot
 from understudy.server.errors import ConfigError
 from understudy.server.experiments.desk import Desk
+from understudy.server.listeners import listen
 from understudy.server.listening import is_loopback
 from understudy.server.processes.starting import find_variables
 from understudy.server.reporting.desk import ReportDesk
@@ -41,11 +42,6 @@ class DashboardSide:
         self._server = settings.server
         self._keeper = keeper
         self.url = url
-
-    @property
-    def pid(self) -> int | None:
-        """The process that shows pages now, if there is one."""
-        return self._keeper.pid if self._keeper is not None else None
 
     def check(self, wanted: Config) -> None:
         """Raise ConfigError if other keys would leave it open to everybody."""
@@ -97,7 +93,7 @@ async def beside(
     )
     order = _order(settings, address)
     answering = Answering(desk, Steering(operations), reports)
-    with listen(host, _choose_port(settings)) as listener:
+    with listen(host, _choose_port(settings), "understudy.dashboard") as listener:
         keeper = Keeper(order, listener, serving, answering.answer)
         keeping = asyncio.create_task(keeper.run())
         try:

@@ -31,7 +31,7 @@ from understudy.server.domain.reports import Progress, Question, Report
 from understudy.server.errors import Reason, RefusedError
 from understudy.server.experiments.desk import find_experiment
 from understudy.server.processes.link import Link, LinkError
-from understudy.server.reporting.metrics import describe
+from understudy.server.reporting.metrics import tell_meaning
 from understudy.server.store.keeping import ExperimentStore
 
 A = TypeVar("A")
@@ -200,13 +200,7 @@ class Reports:
             case _:
                 raise TypeError(f"a report is no {type(answer).__name__}")
 
-    @staticmethod
-    def tell(metric: str) -> str:
-        """Return what a metric means, for people; empty if nobody knows."""
-        try:
-            return describe(metric).meaning
-        except KeyError:
-            return ""
+    tell = staticmethod(tell_meaning)
 
 
 def _after(changed: Changed) -> Experiment:

@@ -16,7 +16,7 @@ from understudy.server.domain.reports import Facts, Progress, Question, Report, 
 from understudy.server.errors import Reason, RefusedError, RequestError, UnderstudyError
 from understudy.server.records.opening import FILE
 from understudy.server.reporting.child import hear
-from understudy.server.reporting.metrics import describe
+from understudy.server.reporting.metrics import tell_meaning
 from understudy.server.reporting.scopes import read_scope
 from understudy.server.reporting.wire import Order
 
@@ -91,13 +91,7 @@ class ReportDesk:
         work.lease = loop.call_later(LOOKED_AT, self._end_lease, question, work)
         return work.latest
 
-    @staticmethod
-    def tell(metric: str) -> str:
-        """Return what a metric means, for people; empty if nobody knows."""
-        try:
-            return describe(metric).meaning
-        except KeyError:
-            return ""
+    tell = staticmethod(tell_meaning)
 
     async def close(self) -> None:
         """End all processes."""

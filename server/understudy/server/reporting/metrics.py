@@ -40,6 +40,14 @@ def describe(name: str) -> Metric:
     raise KeyError(name)
 
 
+def tell_meaning(metric: str) -> str:
+    """Return what a metric means, for people; empty if nobody knows."""
+    try:
+        return describe(metric).meaning
+    except KeyError:
+        return ""
+
+
 _WITH_REASONS: Final = ("not_mirrored", "shed", "failed", "timed_out", "cancelled", "lost")
 _FEEDBACK: Final = "feedback_"
 _OF_FEEDBACK: Final = {
