@@ -18,7 +18,8 @@ from understudy.server.domain.reports import Facts
 from understudy.server.records import Records
 from understudy.server.reporting.desk import AT_ONCE, MOST_WAITING, ReportDesk
 from understudy.server.servicers.access import Access
-from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.calls import Calls
+from understudy.server.servicers.guard import Guard
 from understudy.server.servicers.records import RecordServicer
 from understudy.v1 import record_pb2, record_pb2_grpc
 

@@ -25,8 +25,9 @@ from understudy.server.metrics_side import running_metrics
 from understudy.server.reloading import Reloads
 from understudy.server.reporting.desk import ReportDesk
 from understudy.server.reporting.running import running_reports
+from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.control_services import add_control_services
-from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.guard import Guard
 from understudy.server.servicers.operations import OperationsServicer
 from understudy.server.servicers.own_status import OwnHost
 from understudy.server.serving import (

@@ -24,8 +24,9 @@ from understudy.server.errors import ConfigError
 from understudy.server.listening import Certificates, check_exposure, is_loopback, read_pems
 from understudy.server.records import Records
 from understudy.server.servicers.access import Access
+from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.completion import CompletionServicer
-from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.guard import Guard
 from understudy.server.servicers.knocking import Knocking
 from understudy.server.servicers.overload import Overload
 from understudy.v1 import (

@@ -6,9 +6,9 @@ interceptor of `grpc.aio` would look the handler up again for each call.
 
 import logging
 import traceback
-from asyncio import CancelledError, Event, Task, current_task, wait
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol, cast
@@ -26,6 +26,7 @@ from understudy.server.errors import (
     UnderstudyError,
 )
 from understudy.server.servicers.access import AuthContext, Metadata, caller
+from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.overload import Overload
 from understudy.server.servicers.sizing import has_more_fields
 from understudy.server.servicers.statuses import to_status
@@ -80,63 +81,6 @@ class Admission(Protocol):
         ...
 
 
-class Calls:
-    """Counts the handlers under way, from before their first line to after their `finally`.
-
-    Watches (health, reflection) go on for ever: they are not waited for but ended.
-    """
-
-    def __init__(self) -> None:
-        self.running = 0
-        self.draining = False
-        self._idle = Event()
-        self._idle.set()
-        self._watches: dict[Task[object], Callable[[], object]] = {}
-
-    @contextmanager
-    def watching(self, admit: Callable[[], object]) -> Generator[None]:
-        """Keep the current task at hand, to be ended. `admit` raises AccessError if it must be."""
-        task = current_task()
-        assert task is not None  # grpc.aio runs each handler in one
-        self._watches[task] = admit
-        try:
-            yield
-        finally:
-            del self._watches[task]
-
-    async def end_watches(self, patience: float) -> None:
-        """End them all, the server going down; return when each was told so, or after a while."""
-        self.draining = True
-        tasks = tuple(self._watches)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await wait(tasks, timeout=patience)
-
-    def end_refused_watches(self) -> None:
-        """End those of who may not watch any more: keys have changed, and they go on for ever."""
-        for task, admit in tuple(self._watches.items()):
-            try:
-                admit()
-            except AccessError:
-                task.cancel()
-
-    def enter(self) -> None:
-        """Count one more."""
-        self.running += 1
-        self._idle.clear()
-
-    def leave(self) -> None:
-        """Count one less."""
-        self.running -= 1
-        if not self.running:
-            self._idle.set()
-
-    async def wait_until_idle(self) -> None:
-        """Return when none is under way."""
-        await self._idle.wait()
-
-
 class Guard:
     """Adds servicers to a server, each handler wrapped. With `overload` completions are bounded."""
 
@@ -178,19 +122,19 @@ class Guard:
         serializers = (read and _tolerant(read), handler.response_serializer)
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                self._guard(method, handler.unary_unary), *serializers
+                self._guard(method, handler.unary_unary, streams=False), *serializers
             )
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(
-                self._guard(method, handler.unary_stream), *serializers
+                self._guard(method, handler.unary_stream, streams=True), *serializers
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                self._guard(method, handler.stream_stream), *serializers
+                self._guard(method, handler.stream_stream, streams=True), *serializers
             )
         raise TypeError(f"{method} streams its requests only, which no service here does")
 
-    def _guard(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def _guard(self, method: str, behaviour: Behaviour, *, streams: bool) -> Behaviour:
         access, calls, overload = self._access, self._calls, self._overload
 
         async def guarded(request: Any, context: Context) -> Any:
@@ -226,13 +170,19 @@ class Guard:
 
         async def watched(request: Any, context: Context) -> Any:
             admit = partial(_admit, access, method, context)
+            if streams:
+                # Now, while nobody ends it: cancelled in the middle of this, gRPC would send it
+                # again with the status, be refused by itself, and leave the call open.
+                await context.send_initial_metadata(())
             with calls.watching(admit):
+                if streams and calls.draining:
+                    await _abort(context, _going_down())
                 try:
                     return await guarded(request, context)
                 except CancelledError:
                     # A cancelled handler tells grpc.aio nothing: the call would stay open.
                     if calls.draining:
-                        await _abort(context, RefusedError(Reason.DRAINING, "the server goes down"))
+                        await _abort(context, _going_down())
                     try:
                         admit()
                     except AccessError as error:
@@ -264,6 +214,10 @@ def _admit(access: Admission, method: str, context: Context) -> Identity:
         tuple(context.invocation_metadata() or ()),
         context.auth_context() if access.wants_certificates else {},
     )
+
+
+def _going_down() -> RefusedError:
+    return RefusedError(Reason.DRAINING, "the server goes down")
 
 
 async def _abort(context: Context, error: UnderstudyError) -> NoReturn:

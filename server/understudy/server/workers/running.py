@@ -30,9 +30,10 @@ from understudy.server.records import Listeners, Records, open_records
 from understudy.server.reloading import Reloads
 from understudy.server.reporting.running import running_reports
 from understudy.server.servicers.access import Access
+from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.control_services import add_control_services
 from understudy.server.servicers.forwarding import Forwarded
-from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.guard import Guard
 from understudy.server.servicers.operations import OperationsServicer
 from understudy.server.serving import write_address
 from understudy.server.sinks.opening import open_sinks

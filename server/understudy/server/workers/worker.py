@@ -29,8 +29,9 @@ from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.logs import set_up_logging
 from understudy.server.measuring import Measured
 from understudy.server.processes.link import Link, LinkError, open_link
+from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.forwarding import add_forwarding
-from understudy.server.servicers.guard import Calls, Guard
+from understudy.server.servicers.guard import Guard
 from understudy.server.servicers.own_status import OwnHost
 from understudy.server.serving import (
     EXPERIMENTS,
