@@ -194,3 +194,30 @@ def test_a_message_with_half_a_character_is_redacted_all_the_same() -> None:
         sinks.tell([told])
 
     assert shown(heard) == (["? [redacted]"], ["[redacted]?"])
+
+
+def test_the_services_own_sinks_have_heard_when_telling_returns() -> None:
+    own = Heard()
+    sinks = Sinks((), REDACTOR, own=[own])
+
+    sinks.tell(told := tellings())
+
+    assert own.tellings == list(told)
+    assert sinks
+    assert not sinks.with_words
+    sinks.close(1.0)
+    assert own.closed == 1
+
+
+def test_a_sink_of_the_services_own_that_fails_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = Heard()
+    sinks = Sinks([Ear("good", heard)], REDACTOR, own=[Failing()])
+    sinks.tell(tellings(CANARY))
+    sinks.close(1.0)
+
+    assert len(heard.tellings) == 4
+    assert heard.closed == 1
+    assert "a sink of our own failed: ValueError" in caplog.text
+    assert "canary" not in caplog.text

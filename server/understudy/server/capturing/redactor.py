@@ -102,10 +102,14 @@ class Redactor:
 
         Where something was, log probabilities are left out: they spell the answer out by tokens.
         """
+        if not self._patterns:
+            return choices
         return tuple(self._choice(one) for one in choices)
 
     def value(self, value: T) -> T:
         """Return a value with every match replaced in each string below it; others stay."""
+        if not self._patterns:
+            return value
         return cast(T, self._walk(value, 0))
 
     def _choice(self, choice: Choice) -> Choice:

@@ -27,6 +27,7 @@ MOST_EVENTS: Final = 50_000
 MOST_PASSED: Final = 10_000  # tellings of others, until they are passed on
 FOLD_EVERY: Final = 0.05  # seconds; until then an event keeps its prompt in memory
 FOLDED_AT_ONCE: Final = 64  # events, after which the serving thread has its turn
+TOLD_AT_ONCE: Final = 1024  # events; each time, threads wait for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,9 @@ class Recorder:
                 self._lost += 1
             del event  # or it would keep a prompt until the next one comes
             count += 1
-            if count % FOLDED_AT_ONCE == 0:
+            if count % TOLD_AT_ONCE == 0:
                 self._tell()
+            if count % FOLDED_AT_ONCE == 0:
                 time.sleep(0)
         self._tell()
 

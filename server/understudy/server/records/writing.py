@@ -5,24 +5,24 @@ is tried again, as it then may have kept rows without our having heard of it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, Engine, Table, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Table, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from understudy.server.database.engine import writing
-from understudy.server.domain.mirroring import Outcome
+from understudy.server.domain.completion import Usage
 from understudy.server.domain.records import Record
 from understudy.server.records.batch import Batch, OfferRow, TextRow
+from understudy.server.records.inserting import COMPARED, Row, insert
 from understudy.server.records.rollups import Counts, add_counts
 from understudy.server.records.schema import not_mirrored, offers, records, texts
 
-Row = Mapping[str, object]
 T = TypeVar("T")
 
 _CHUNK = 100  # rows handed to the driver at once
@@ -37,29 +37,6 @@ class _Part:
     records: Sequence[Record] = ()
 
 
-# What an end tells of an offer; the rest was said when it was made.
-_END_COLUMNS = (
-    "end_time",
-    "outcome",
-    "reason",
-    "fraction",
-    "record_id",
-    "equal",
-    "normalized_equal",
-    "both_json",
-    "primary_schema_valid",
-    "silent_schema_valid",
-    "same_tool_calls",
-    "primary_length",
-    "silent_length",
-    "similarity",
-    "latency_difference",
-    "cost_difference",
-    "length_difference",
-)
-_COMPARED = _END_COLUMNS[5:14]
-
-
 def write(engine: Engine, batch: Batch, instance_id: str) -> int:
     """Write a batch; return how many of its rows the store refused for what they hold.
 
@@ -71,7 +48,7 @@ def write(engine: Engine, batch: Batch, instance_id: str) -> int:
             counts = Counts()
             for part in _parts(batch, instance_id):
                 fresh = _fresh(connection, part, was_tried)
-                _insert(connection, part.table, part.rows)
+                insert(connection, part.table, part.rows)
                 for record in fresh:
                     counts.count(record)
                 time.sleep(0)  # the serving thread wants the interpreter too
@@ -93,7 +70,7 @@ def _write_one_by_one(engine: Engine, batch: Batch, instance_id: str) -> int:
             for row in part.rows:
                 try:
                     with connection.begin_nested():
-                        _insert(connection, part.table, [row])
+                        insert(connection, part.table, [row])
                 except Exception as error:
                     if _is_away(error):
                         raise
@@ -137,40 +114,15 @@ def _fresh(connection: Connection, part: _Part, was_tried: bool) -> Sequence[Rec
     return [one for one in part.records if one.id not in known]
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    # Two statements of one meaning and of unrelated types.
-    insert: postgresql.Insert | sqlite.Insert = (
-        postgresql.insert(table)
-        if connection.dialect.name == "postgresql"
-        else sqlite.insert(table)
-    )
-    if table is not offers:
-        connection.execute(insert.on_conflict_do_nothing(), rows)
-        return
-    is_open = or_(offers.c.outcome.is_(None), offers.c.outcome == Outcome.LOST.value)
-    upsert = insert.on_conflict_do_update(
-        index_elements=["pair_id", "silent_model"],
-        set_={name: insert.excluded[name] for name in _END_COLUMNS},
-        # An end is final; but one that others took for lost may still come.
-        where=insert.excluded.outcome.is_not(None) & is_open,
-    )
-    connection.execute(upsert, rows)
-
-
 def _record_row(record: Record) -> Row:
     usage = record.usage
-    details = {
-        name: structs.asdict(part)
-        for name in ("prompt_tokens_details", "completion_tokens_details")
-        if (part := getattr(usage, name, None)) is not None
-    }
     return {
         "id": record.id,
         "pair_id": record.pair_id,
         "role": record.role.value,
         "request_id": record.request_id,
         "caller": record.caller,
-        "metadata": dict(record.metadata),
+        "metadata": _write_json(record.metadata),
         "experiment": record.experiment,
         "variant": record.variant,
         "model_group": record.group,
@@ -187,7 +139,7 @@ def _record_row(record: Record) -> Row:
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,
         "total_tokens": usage.total_tokens if usage else None,
-        "token_details": details,
+        "token_details": _write_json(_details(usage)),
         "cost_nano_usd": record.cost,
         "finish_reason": record.finish_reason,
         "request_bytes": record.request_bytes,
@@ -197,7 +149,7 @@ def _record_row(record: Record) -> Row:
         "config_revision": record.revision,
         "text_state": record.text_state.value,
         "overridden": record.overridden,
-        "warnings": [structs.asdict(one) for one in record.warnings],
+        "warnings": _write_json(record.warnings),
         "assignment": record.assignment,
         "epoch": record.epoch,
         "key_hash": record.key_hash,
@@ -205,6 +157,20 @@ def _record_row(record: Record) -> Row:
         "cost_reason": record.cost_reason,
         "price_version": record.price_version,
     }
+
+
+def _details(usage: Usage | None) -> dict[str, object]:
+    if usage is None:
+        return {}
+    parts = {
+        "prompt_tokens_details": usage.prompt_tokens_details,
+        "completion_tokens_details": usage.completion_tokens_details,
+    }
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _write_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _text_row(text: TextRow) -> Row:
@@ -219,5 +185,5 @@ def _offer_row(offer: OfferRow, instance_id: str) -> Row:
         **row,
         "outcome": offer.outcome.value if offer.outcome else None,
         "instance_id": instance_id,
-        **{name: getattr(compared, name, None) for name in _COMPARED},
+        **{name: getattr(compared, name, None) for name in COMPARED},
     }

@@ -5,7 +5,7 @@ Ids, figures and reasons only: no prompt, no answer, no credential.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from understudy.server.errors import Reason
 from understudy.server.events import (
@@ -33,8 +33,12 @@ _CALLERS_OWN = frozenset(
 
 @dataclass(slots=True)
 class _Line:
-    started: float
-    fields: dict[str, str | int | float] = field(default_factory=dict[str, str | int | float])
+    """What a line will be made of, if there is to be one: of most calls there is none."""
+
+    begun: CallStarted
+    attempt: AttemptStarted | None = None
+    status: int = 0
+    total_tokens: int | None = None
 
 
 class CallLog:
@@ -46,23 +50,11 @@ class CallLog:
     def note(self, event: CallEvent) -> None:
         """Take an event. Writing is left to the log's own thread."""
         match event:
-            case CallStarted(pair_id, instant, request, revision):
-                fields: dict[str, str | int | float] = {"pair_id": pair_id}
-                if request.request_id:
-                    fields["request_id"] = request.request_id
-                if request.caller:
-                    fields["caller"] = request.caller
-                fields["config_revision"] = revision
-                self._open[pair_id] = _Line(instant, fields)
+            case CallStarted():
+                self._open[event.pair_id] = _Line(event)
             case AttemptStarted():
                 if (line := self._open.get(event.pair_id)) is not None:
-                    line.fields |= {
-                        "model_group": event.group,
-                        "deployment": event.deployment,
-                        "provider": event.provider,
-                        "model": event.model,
-                        "origin": event.origin,
-                    }
+                    line.attempt = event
             case AttemptEnded():
                 self._end_attempt(event)
             case CallEnded():
@@ -75,9 +67,9 @@ class CallLog:
         if line is None:
             return
         if event.status:
-            line.fields["upstream_status"] = event.status
+            line.status = event.status
         if event.completion is not None and event.completion.usage is not None:
-            line.fields["total_tokens"] = event.completion.usage.total_tokens
+            line.total_tokens = event.completion.usage.total_tokens
 
     def _end_call(self, event: CallEnded) -> None:
         line = self._open.pop(event.pair_id, None)
@@ -89,15 +81,35 @@ class CallLog:
             level, outcome = logging.DEBUG, f"refused: {event.reason}"
         else:
             level, outcome = logging.WARNING, f"failed: {_in_our_words(event, line)}"
-        if not _LOG.isEnabledFor(level):
-            return
-        fields: Mapping[str, str | int | float] = {
-            **line.fields,
-            **({"reason": event.reason.value} if event.reason else {}),
-            "attempts": event.attempts,
-            "latency_ms": round((event.instant - line.started) * 1000, 1),
+        if _LOG.isEnabledFor(level):
+            _LOG.log(level, "%s", outcome, extra={"fields": _fields(line, event)})
+
+
+def _fields(line: _Line, event: CallEnded) -> Mapping[str, str | int | float]:
+    begun, attempt = line.begun, line.attempt
+    fields: dict[str, str | int | float] = {"pair_id": begun.pair_id}
+    if begun.request.request_id:
+        fields["request_id"] = begun.request.request_id
+    if begun.request.caller:
+        fields["caller"] = begun.request.caller
+    fields["config_revision"] = begun.revision
+    if attempt is not None:
+        fields |= {
+            "model_group": attempt.group,
+            "deployment": attempt.deployment,
+            "provider": attempt.provider,
+            "model": attempt.model,
+            "origin": attempt.origin,
         }
-        _LOG.log(level, "%s", outcome, extra={"fields": fields})
+    if line.status:
+        fields["upstream_status"] = line.status
+    if line.total_tokens is not None:
+        fields["total_tokens"] = line.total_tokens
+    if event.reason is not None:
+        fields["reason"] = event.reason.value
+    fields["attempts"] = event.attempts
+    fields["latency_ms"] = round((event.instant - begun.instant) * 1000, 1)
+    return fields
 
 
 def _in_our_words(event: CallEnded, line: _Line) -> str:
@@ -106,4 +118,4 @@ def _in_our_words(event: CallEnded, line: _Line) -> str:
     Its words come last, after a colon; they are the caller's to read.
     """
     why = event.message or str(event.reason)
-    return why.partition(": ")[0] if "upstream_status" in line.fields else why
+    return why.partition(": ")[0] if line.status else why

@@ -52,8 +52,7 @@ def open_sinks(
         raise
     if settings.sinks.json_log:
         ears.append(Ear("json_log", JsonLog(), capture="metadata"))
-    own = [Ear("metrics", one, capture="metadata") for one in also]
-    return Sinks(ears, redactor, own=own)
+    return Sinks(ears, redactor, own=also)
 
 
 def _wanted(settings: Settings, state_dir: Path, environ: Mapping[str, str]) -> Iterator[_Wanted]:

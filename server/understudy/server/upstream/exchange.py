@@ -73,8 +73,8 @@ class HttpExchange:
             self._heard = self._loop.time()
             self._quiet_timer = self._loop.call_later(self._silence, self._listen, self._silence)
         try:
-            response = await self._send()
-            self._take(response)
+            await self._send()
+            self._take()
         except BaseException:
             self._leave()
             raise
@@ -134,13 +134,14 @@ class HttpExchange:
         self._connection = connection
         self._wire = connection.transport
 
-    async def _send(self) -> httpx.Response:
+    async def _send(self) -> None:
         token = SENDER.set(self)
         try:
             while True:
                 try:
                     request = Posting(self._prepared, self._body)
-                    return await self._prepared.transport.handle_async_request(request)
+                    await self._prepared.transport.handle_async_request(request)
+                    return
                 except _STACK_ERRORS as error:
                     # The other end may close an idle connection at any time, this one too.
                     if self._expired or not (self.reused and is_stale(error)):
@@ -149,14 +150,16 @@ class HttpExchange:
         finally:
             SENDER.reset(token)
 
-    def _take(self, response: httpx.Response) -> None:
-        assert self._reply is not None
-        self.status = response.status_code
-        self.headers = response.headers
-        self._content = self._reply.content
-        if self._reply.headers.get(CONTENT_ENCODING, "").lower() not in ("", "identity"):
-            what = "compressed its reply although it was asked not to"
-            raise self._fail(Reason.UPSTREAM_BAD_ENCODING, what)
+    def _take(self) -> None:
+        reply = self._reply
+        assert reply is not None  # it was sent
+        self.status = reply.status
+        self.headers = reply.headers
+        self._content = reply.content
+        for coding in reply.headers.getall(CONTENT_ENCODING, ()):
+            if coding.strip().lower() not in ("", "identity"):
+                what = "compressed its reply although it was asked not to"
+                raise self._fail(Reason.UPSTREAM_BAD_ENCODING, what)
 
     def _expire(self) -> None:
         if self._content is None or not self._content.is_eof():
