@@ -42,6 +42,7 @@ ROWS = (
         "reloading",
         "statedir",
         "collecting",
+        "precedence",
         "scraping",
         "pulse",
         "connections",

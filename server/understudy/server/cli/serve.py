@@ -24,6 +24,7 @@ from understudy.server.collecting import settle
 from understudy.server.config import Config, load, parse, refusals
 from understudy.server.errors import ConfigError
 from understudy.server.logs import set_up_logging
+from understudy.server.precedence import answer_first
 from understudy.server.reloading import Reloads
 from understudy.server.workers.running import Workers, running_workers
 
@@ -151,6 +152,7 @@ async def _serve(
             reloads.ask()
     async with _open(config, log_level, reloads) as service:
         settle()
+        answer_first()
         click.echo(_ready(service, config))
         driving: asyncio.Task[None] | None = None
         if traffic and isinstance(service, Service):

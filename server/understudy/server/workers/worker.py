@@ -28,6 +28,7 @@ from understudy.server.engine import Engine, running_engine
 from understudy.server.errors import ConfigError, Reason, RefusedError
 from understudy.server.logs import set_up_logging
 from understudy.server.measuring import Measured
+from understudy.server.precedence import answer_first
 from understudy.server.processes.link import Link, LinkError, open_link
 from understudy.server.servicers.calls import Calls
 from understudy.server.servicers.forwarding import add_forwarding
@@ -157,6 +158,7 @@ class Worker:
             service = self._service = await stack.enter_async_context(
                 serving(config, engine, self._servicer, add_others, shares_port=True)
             )
+            answer_first()
             self._measured = Measured(
                 engine,
                 counted,
