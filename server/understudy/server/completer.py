@@ -7,8 +7,6 @@ handed in.
 
 import asyncio
 import random
-import secrets
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -27,6 +25,7 @@ from understudy.server.events import (
 )
 from understudy.server.live import Live
 from understudy.server.mirror_side import MirrorSide
+from understudy.server.pair_ids import new_pair_id
 from understudy.server.ports import (
     Dialect,
     Gate,
@@ -51,11 +50,6 @@ from understudy.server.routing.retry_budget import RetryBudgets
 from understudy.server.routing.targets import Choice, choose_target, stand_in
 
 Part = Routing | Delta | Completion
-
-
-def new_pair_id() -> str:
-    """Return 32 hexadecimal digits that sort by time: milliseconds, then 80 random bits."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 class Completer:
