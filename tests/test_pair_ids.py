@@ -43,7 +43,9 @@ print("parent", *(new_pair_id()[12:] for _ in range(300)))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process is forked there")
 def test_a_forked_process_makes_ids_of_its_own() -> None:
-    ran = subprocess.run([sys.executable, "-c", _FORKING], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", _FORKING], capture_output=True, text=True, check=True
+    )
 
     lines = {words[0]: set(words[1:]) for words in map(str.split, ran.stdout.splitlines())}
     assert len(lines["child"]) == len(lines["parent"]) == 300

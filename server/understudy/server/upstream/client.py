@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from understudy.server.domain.deployment import Endpoint
 from understudy.server.errors import Reason, UpstreamError
@@ -23,6 +22,7 @@ from understudy.server.upstream.guard import GuardedTransport
 from understudy.server.upstream.prepared import Prepared, Way, prepare
 from understudy.server.upstream.resolver import Lookup, Resolver, look_up
 from understudy.server.upstream.sockets import SocketFactory
+from understudy.server.upstream.transport import SessionTransport
 
 _MAX_HEADER_BYTES = 16 << 10  # of one header; aiohttp takes 128 of them
 _READ_AHEAD = 64 << 10  # bytes of a body that wait to be read
@@ -51,7 +51,7 @@ class HttpUpstream:
     ) -> None:
         self._tls = tls or TlsContexts(ca_file)
         self._max_bytes = max_response_bytes
-        self._extensions: dict[str, object] = {"timeout": {"read": read_timeout}}
+        self._read_timeout = read_timeout
         self._prepared: WeakKeyDictionary[Endpoint, Prepared] = WeakKeyDictionary()
         # Sooner than the whole, or a hung look-up would pass for a hung connection.
         lookup_timeout = min(lookup_timeout, connect_timeout * 0.8)
@@ -100,7 +100,7 @@ class HttpUpstream:
         endpoint = request.endpoint
         prepared = self._prepared.get(endpoint)
         if prepared is None:
-            prepared = prepare(endpoint, self._extensions, partial(self._find_way, endpoint))
+            prepared = prepare(endpoint, partial(self._find_way, endpoint))
             self._prepared[endpoint] = prepared
         return HttpExchange(prepared, request.body, deadline, silence, self._max_bytes)
 
@@ -169,7 +169,7 @@ class HttpUpstream:
             max_field_size=_MAX_HEADER_BYTES,
             response_class=Reply,
         )
-        return _Pool(context, session, self._proxy)
+        return _Pool(session, self._read_timeout, self._proxy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +184,11 @@ class _Pool:
     """Connections of one way to trust, direct and by the proxy."""
 
     def __init__(
-        self, context: ssl.SSLContext, session: aiohttp.ClientSession, proxy: Proxy | None
+        self, session: aiohttp.ClientSession, read_timeout: float | None, proxy: Proxy | None
     ) -> None:
         self.session = session
-        self.direct = Way(_make_transport(context, session))
+        self.direct = Way(SessionTransport(session, read_timeout))
         self.proxied = self.direct
         if proxy is not None:
-            self.proxied = Way(_make_transport(context, session, proxy.to_httpx()), proxy.headers)
-
-
-def _make_transport(
-    context: ssl.SSLContext, session: aiohttp.ClientSession, proxy: httpx.Proxy | None = None
-) -> AiohttpTransport:
-    return AiohttpTransport(verify=context, trust_env=False, client=session, proxy=proxy)
+            transport = SessionTransport(session, read_timeout, proxy.to_httpx())
+            self.proxied = Way(transport, proxy.headers)

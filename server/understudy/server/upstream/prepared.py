@@ -64,7 +64,6 @@ class Prepared:
     origin: str
     url: httpx.URL = field(repr=False)  # its query may hold a key
     headers: httpx.Headers = field(repr=False)
-    extensions: dict[str, object]
     transport: httpx.AsyncBaseTransport
 
 
@@ -75,7 +74,7 @@ class Posting(httpx.Request):
         self.method = "POST"
         self.url = prepared.url
         self.headers = prepared.headers
-        self.extensions = prepared.extensions
+        self.extensions = {}
         self._body = body
 
     @property
@@ -87,9 +86,7 @@ class Posting(httpx.Request):
         return self._body
 
 
-def prepare(
-    endpoint: Endpoint, extensions: dict[str, object], find_way: Callable[[httpx.URL], Way]
-) -> Prepared:
+def prepare(endpoint: Endpoint, find_way: Callable[[httpx.URL], Way]) -> Prepared:
     """Return what an endpoint's requests share.
 
     Raises UpstreamError for an endpoint that nothing can be sent to.
@@ -109,7 +106,7 @@ def prepare(
         if _UNSENDABLE.search(name + value):
             raise _refuse(origin, f"its header {name!r} holds a control character")
     kept = {name: value for name, value in headers.items() if name not in _NOT_OURS}
-    return Prepared(origin, url, _Headers(kept), extensions, way.transport)
+    return Prepared(origin, url, _Headers(kept), way.transport)
 
 
 def _refuse(origin: str, why: str) -> UpstreamError:
