@@ -6,8 +6,6 @@ to each row costs as much as the database itself. So columns of JSON are handed 
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
-from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection, Dialect, Table, Text, literal_column, or_
@@ -65,12 +63,11 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     # SQLite's driver lets go of the interpreter for each statement that it runs, and where another
     # thread is busy it waits 5 ms to have it back. So many rows are one statement; of few sizes,
     # because the database compiles each anew.
-    in_order = itemgetter(*columns)
     begun = 0
     while begun < len(rows):
         count = min(_MOST_AT_ONCE, 1 << (len(rows) - begun).bit_length() - 1)
         some = rows[begun : begun + count]
-        values = tuple(chain.from_iterable(map(in_order, some)))
+        values = tuple(row[name] for row in some for name in columns)
         connection.exec_driver_sql(_compile(dialect, table, columns, count), values)
         begun += count
 
