@@ -63,6 +63,26 @@ def overloaded() -> tuple[Overload, Clock]:
     return overload, clock
 
 
+@pytest.mark.parametrize(("line", "is_near"), [(32, False), (CROWD // 4, False), (CROWD, True)])
+def test_only_a_long_line_is_on_the_way_to_an_overload(line: int, *, is_near: bool) -> None:
+    overload, clock = make()
+    answer(overload, clock, 0.001)
+    wait(overload, clock, 0.02, line)
+
+    assert overload.is_near == is_near
+    assert not overload.is_strained
+
+
+def test_an_overload_is_near_until_it_is_over() -> None:
+    overload, clock = overloaded()
+    wait(overload, clock, 0.0, 0)
+
+    clock.go(CALM / 2)
+    assert overload.is_near
+    clock.go(CALM)
+    assert not overload.is_near
+
+
 def test_as_many_are_under_way_as_may_be() -> None:
     overload, _ = make(max_calls=2)
     first = overload.enter()

@@ -17,8 +17,8 @@ import grpc
 
 from understudy.server.servicers.overload import Overload
 
-_OFTEN: Final = 0.005  # seconds between two knocks while there is a line
-_SELDOM: Final = 0.1  # and while there is none
+_OFTEN: Final = 0.005  # seconds between two knocks while an overload is near
+_SELDOM: Final = 0.1  # and while it is not: a knock is half a call's work
 _LINE: Final = 0.004  # seconds of waiting that are a line
 _GIVEN_UP: Final = 60.0  # seconds, after which a knock says nothing
 _NOBODY: Final = "/understudy/Nobody"
@@ -66,7 +66,7 @@ class Knocking:
             ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_NOBODY)
             seen = -1
             while True:
-                await asyncio.sleep(_OFTEN if overload.wait > _LINE else _SELDOM)
+                await asyncio.sleep(_OFTEN if overload.is_near else _SELDOM)
                 came = overload.begun + overload.refused
                 if came == seen and overload.wait <= _LINE:
                     continue  # nobody came, so nobody waits

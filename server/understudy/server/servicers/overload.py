@@ -76,9 +76,14 @@ class Overload:
         return min(self._max_wait, max(LEAST_BEARABLE, PATIENCE * self._takes))
 
     @property
+    def is_near(self) -> bool:
+        """Whether there is an overload, or a line that is on the way to one."""
+        return self._has_refused or self.line > CROWD / 4
+
+    @property
     def is_strained(self) -> bool:
         """Whether there is an overload, or will be soon."""
-        if self._clock() - self._refused_at < CALM:
+        if self._has_refused:
             return True
         return self.wait > self.bearable / 2 and self.line > CROWD / 2
 
@@ -105,6 +110,10 @@ class Overload:
         self._refused_at = now
         self.refused += 1
         return True
+
+    @property
+    def _has_refused(self) -> bool:
+        return self._clock() - self._refused_at < CALM
 
     @property
     def _is_unbearable(self) -> bool:
