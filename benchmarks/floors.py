@@ -18,8 +18,8 @@ import grpc
 import httpx
 import msgspec
 import uvloop
-from httpx_aiohttp import AiohttpTransport
 
+from understudy.server.upstream.transport import SessionTransport
 from understudy.v1 import chat_pb2, completion_pb2
 
 Ask = Callable[[bytes], Awaitable[bytes]]
@@ -30,6 +30,8 @@ HEADERS = {
     "accept-encoding": "identity",
     "authorization": "Bearer sk-benchmark",
 }
+
+READ_TIMEOUT = 60.0  # seconds
 
 
 class Relay:
@@ -123,7 +125,7 @@ async def serve(kind: str, upstream: str) -> None:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
-    transport = AiohttpTransport(client=session)
+    transport = SessionTransport(session, READ_TIMEOUT)
     url = f"{upstream}/v1/chat/completions"
 
     async def by_aiohttp(body: bytes) -> bytes:
@@ -131,13 +133,7 @@ async def serve(kind: str, upstream: str) -> None:
             return await reply.read()
 
     async def send(body: bytes) -> httpx.Response:
-        request = httpx.Request(
-            "POST",
-            url,
-            headers=HEADERS,
-            content=body,
-            extensions={"timeout": {"connect": 5.0, "read": 60.0, "pool": None}},
-        )
+        request = httpx.Request("POST", url, headers=HEADERS, content=body)
         return await transport.handle_async_request(request)
 
     async def by_httpx(body: bytes) -> bytes:

@@ -1,20 +1,17 @@
 """`make bench-peers`: the service beside its peers: same upstream, payload and core, in one run.
 
 LiteLLM's proxy and its in-process Router, each with and without `silent_model`, in a virtual
-environment of their own; Portkey's gateway where node is there. They are installed into
-.peers at the first run. What is compared is how many answers a core gives: they do
-other things besides, and the table says nothing of those.
+environment of their own; Portkey's gateway where node is there. What is compared is how many
+answers a core gives: they do other things besides, and the table says nothing of those.
 """
 
 import argparse
 import json
 import os
 import secrets
-import shutil
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -31,12 +28,10 @@ from rich.console import Console
 from benchmarks.http_load import press_http
 from benchmarks.keeping import Row, keep
 from benchmarks.load import Sample, memory, press
+from benchmarks.peers_installed import install_litellm, install_portkey, name_versions
 from benchmarks.speed import STATES, configure
 from benchmarks.subjects import LOAD, SERVER, Subject, describe_machine, keep_to, serving, starting
 
-PLACE: Final = Path(__file__).parent.parent / ".peers"
-LITELLM: Final = "litellm[proxy]"
-PORTKEY: Final = "@portkey-ai/gateway"
 HEADS = ("answers/s", "we, to this", "CPU µs", "p50 ms", "p99 ms", "RSS MiB", "failed")
 
 # Without one LiteLLM's proxy does not start, nor with one that is short.
@@ -241,44 +236,6 @@ def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def install_litellm() -> Path:
-    """Install LiteLLM, and return its Python."""
-    python = PLACE / "litellm" / "bin" / "python"
-    if not (PLACE / "litellm" / "bin" / "litellm").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PLACE / "litellm")], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", LITELLM], check=True)
-    return python
-
-
-def install_portkey() -> Path | None:
-    """Install Portkey's gateway, and return its program; None where there is no node."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        return None
-    folder = PLACE / "portkey"
-    program = folder / "node_modules" / PORTKEY / "build" / "start-server.js"
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        told = subprocess.run(
-            [npm, "install", "--silent", "--no-audit", "--prefix", str(folder), PORTKEY],
-            check=False,
-        )
-        if told.returncode or not program.exists():
-            return None
-    return program
-
-
-def name_versions(python: Path, gateway: Path | None) -> list[str]:
-    """Return what was measured."""
-    ask = "import importlib.metadata as m; print(m.version('litellm'))"
-    said = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True)
-    found = [f"LiteLLM {said.stdout.strip()}"]
-    if gateway is not None:
-        about = json.loads((gateway.parent.parent / "package.json").read_text())
-        found.append(f"Portkey {about['version']}")
-    return found
 
 
 def tell(peers: Sequence[Peer]) -> list[Row]:

@@ -72,7 +72,7 @@ PURE = {
     "endings",
 }
 IMPURE = {
-    "aiohttp", "asyncio", "grpc", "httpx", "httpx_aiohttp", "os", "random", "requests", "secrets",
+    "aiohttp", "asyncio", "grpc", "httpx", "os", "random", "requests", "secrets",
     "socket", "sqlalchemy", "subprocess", "threading", "time", "uvloop",
 }  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_only_upstream_speaks_http() -> None:
     for path in modules(SERVER):
         if member(path) != "upstream":
             found = {name.partition(".")[0] for name in imports(path)}
-            assert not found & {"httpx", "aiohttp", "httpx_aiohttp"}, path
+            assert not found & {"httpx", "aiohttp"}, path
 
 
 def test_only_the_edge_speaks_grpc() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -137,3 +139,53 @@ async def test_cancellation_and_deadline_together_are_a_cancellation(
             assert isinstance(error, UpstreamError)
             assert error.reason is Reason.UPSTREAM_READ_TIMEOUT
     await eventually(lambda: not upstream.open_connections)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_one_that_passes_between_head_and_body_is_told_as_such(
+    stub: FaultStub, upstream: HttpUpstream, turns: int
+) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await _read_late(upstream, request(stub.url, "hang-body"), turns)
+
+    assert caught.value.reason is Reason.UPSTREAM_READ_TIMEOUT
+
+
+async def _read_late(upstream: HttpUpstream, asked: HttpRequest, turns: int) -> None:
+    """Read a body when the loop was busy elsewhere, and then so many turns later."""
+    async with upstream.exchange(asked, soon(0.1)) as exchange:
+        time.sleep(0.15)  # noqa: ASYNC251 - that is what keeps the loop busy
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async for _ in exchange.chunks():
+            pass
+
+
+async def test_one_that_passes_in_the_moment_of_the_head_is_told_as_such(
+    upstream: HttpUpstream,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(_send_a_head, listener, 0.05)
+        # The loop is busy until both are there: the head, and the deadline. It sees them in turn,
+        # before whoever waits for the head has theirs.
+        loop.call_later(0.02, time.sleep, 0.2)
+
+        port = listener.getsockname()[1]
+        await fail(
+            upstream,
+            request(f"http://127.0.0.1:{port}"),
+            Reason.UPSTREAM_READ_TIMEOUT,
+            within=0.1,
+        )
+
+
+def _send_a_head(listener: socket.socket, after: float) -> None:
+    """Answer in a thread, so that the loop can be busy, with a head and a part of the body."""
+    connection, _ = listener.accept()
+    connection.settimeout(2)
+    with connection, contextlib.suppress(OSError):
+        connection.recv(1 << 16)
+        time.sleep(after)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
+        connection.recv(1)  # until it is cut

@@ -15,7 +15,7 @@ from .asking import ask, endpoint, prompt, request, soon
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_reply_has_status_headers_in_lower_case_and_the_body_as_sent(
+async def test_a_reply_has_status_headers_by_lower_case_names_and_the_body_as_sent(
     stub: FaultStub, upstream: HttpUpstream
 ) -> None:
     answer = await ask(upstream, request(stub.url, "gpt-4"))

@@ -69,7 +69,7 @@ class Dialect(Protocol):
 
 
 class Exchange(Protocol):
-    """A reply that has begun. Header names are lower-case."""
+    """A reply that has begun. Headers are found by their names in lower case."""
 
     status: int
     headers: Mapping[str, str]

@@ -100,7 +100,7 @@ class HttpExchange:
         assert content is not None
         try:
             chunk = b"" if content.at_eof() else await content.readany()
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, RuntimeError) as error:
             if self._hurried:
                 raise StopAsyncIteration from None
             # Not `from error`: aiohttp's exceptions hold the request, its headers included.
@@ -151,6 +151,8 @@ class HttpExchange:
             SENDER.reset(token)
 
     def _take(self) -> None:
+        if self._expired:  # in the moment in which the head came
+            raise self._fail_late()
         reply = self._reply
         assert reply is not None  # it was sent
         self.status = reply.status
