@@ -20,9 +20,10 @@ CALM: Final = 1.0  # seconds without a refusal, after which an overload is over
 CROWD: Final = 512  # calls in line, below which there is no overload: a machine may be slow
 HANDFUL: Final = 16  # and below which even in an overload nobody is refused
 # During an overload all are admitted while the line is this short, in seconds, none at the second
-# length but a few: refusing costs too, and who could do nothing else would serve nobody.
-SHORT: Final = 0.004
-LONG: Final = 0.016
+# length but a few: refusing costs too, and who could do nothing else would serve nobody. Callers
+# wait some milliseconds more, in gRPC's own threads, which come second (`precedence`).
+SHORT: Final = 0.002
+LONG: Final = 0.008
 FEW: Final = 1 / 16
 # What came in before the overload was noticed is sent away first.
 BACKLOG: Final = 0.1
