@@ -21,7 +21,7 @@ ROWS = (
     {"ports"},
     {"providers", "experiments", "pricing", "capturing"},
     {"config"},
-    {"live", "endings", "mirror_side"},
+    {"live", "endings", "mirror_side", "pair_ids"},
     {"attempt"},
     {"completer", "probing"},
     {"database", "listeners"},
