@@ -1,10 +1,11 @@
 """However many rows are written at once, each is there once and as it was handed in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 import pytest
 from msgspec import structs
 from sqlalchemy import Engine, select
+from sqlalchemy.event import listen
 
 from understudy.server.capturing import Redactor
 from understudy.server.database.migrating import migrate
@@ -61,6 +62,24 @@ def test_all_rows_of_a_batch_are_written_as_they_were(engine: Engine, count: int
     assert write(engine, batch, "instance") == 0
 
     assert stored(engine) == batch.records
+
+
+def test_an_old_sqlite_is_handed_fewer_values_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.server.records.inserting._MOST_VALUES", 999)
+    most = 0
+
+    def look(_: object, __: object, ___: str, values: Sized, *____: object) -> None:
+        nonlocal most
+        most = max(most, len(values))
+
+    listen(engine, "before_cursor_execute", look)
+    batch = batch_of(100)
+    write(engine, batch, "instance")
+
+    assert stored(engine) == batch.records
+    assert 0 < most <= 999
 
 
 def test_rows_that_are_there_already_stay_and_the_others_come(engine: Engine) -> None:

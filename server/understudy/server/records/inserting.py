@@ -4,6 +4,7 @@ SQLAlchemy writes them, and the driver takes the rows as they are: what SQLAlche
 to each row costs as much as the database itself. So columns of JSON are handed in as text.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
@@ -43,7 +44,9 @@ _END_COLUMNS: Final = (
     "length_difference",
 )
 
-_MOST_AT_ONCE: Final = 64  # rows of one statement; SQLite takes 32,766 values
+_MOST_AT_ONCE: Final = 64  # rows of one statement
+# Values of one statement that any SQLite of that age takes.
+_MOST_VALUES: Final = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -63,9 +66,10 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     # SQLite's driver lets go of the interpreter for each statement that it runs, and where another
     # thread is busy it waits 5 ms to have it back. So many rows are one statement; of few sizes,
     # because the database compiles each anew.
+    most = min(_MOST_AT_ONCE, _MOST_VALUES // len(columns))
     begun = 0
     while begun < len(rows):
-        count = min(_MOST_AT_ONCE, 1 << (len(rows) - begun).bit_length() - 1)
+        count = 1 << min(most, len(rows) - begun).bit_length() - 1
         some = rows[begun : begun + count]
         values = tuple(row[name] for row in some for name in columns)
         connection.exec_driver_sql(_compile(dialect, table, columns, count), values)
