@@ -40,6 +40,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "1 GB, and no end": "huge",
     "gzip, not asked for": "gzip-1",
     "a million brackets": "brackets-1000000",
+    "half a megabyte each": "words-80000",
 }
 NOTHING: Final = "nothing against nothing"
 PROMPT = completion_pb2.CreateCompletionRequest(
