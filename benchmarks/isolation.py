@@ -40,7 +40,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "1 GB, and no end": "huge",
     "gzip, not asked for": "gzip-1",
     "a million brackets": "brackets-1000000",
-    "half a megabyte each": "words-80000",
+    "half a megabyte each": "large",  # by another upstream, which has them ready
 }
 NOTHING: Final = "nothing against nothing"
 PROMPT = completion_pb2.CreateCompletionRequest(
@@ -82,10 +82,13 @@ def main() -> None:
     console = Console(width=180)
     rows: list[Row] = []
     passed: list[bool] = []
-    with starting(["-m", "tests.stub"], LOAD, "stub") as stub:
+    with (
+        starting(["-m", "tests.stub"], LOAD, "stub") as stub,
+        starting(["-m", "benchmarks.upstream", "0.02", "20000"], LOAD, "large") as large,
+    ):
         keep_to(LOAD)
         for name in (NOTHING, *(given.fault or FAULTS)):
-            section = configure(stub.port, FAULTS.get(name, PRIMARY))
+            section = configure(stub.port, large.port, FAULTS.get(name, PRIMARY))
             with console.status(name), serving(name, section) as subject:
                 found = uvloop.run(
                     measure(subject, given.blocks, given.seconds, given.rate, name != NOTHING)
@@ -98,11 +101,13 @@ def main() -> None:
     sys.exit(0 if all(passed) else 1)
 
 
-def configure(port: int, silent: str) -> dict[str, Any]:
+def configure(port: int, large: int, silent: str) -> dict[str, Any]:
     """Return a service whose primary is healthy and whose silent model has a fault."""
     here = f"http://127.0.0.1:{port}/v1"
     primary = {"api_base": here, "model": f"openai/{PRIMARY}", "api_key": "sk-a"}
-    base = here if silent else "http://nobody.invalid/v1"
+    base = {"": "http://nobody.invalid/v1", "large": f"http://127.0.0.1:{large}/v1"}.get(
+        silent, here
+    )
     other = {"api_base": base, "model": f"openai/{silent or 'ok'}", "api_key": "sk-b"}
     mirror = {"timeout": "2s", "budget": {"usd": 1_000_000, "assumed_usd_per_call": 0}}
     return {
