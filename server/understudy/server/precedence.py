@@ -24,6 +24,11 @@ def answer_first() -> None:
         return
     own = threading.get_native_id()
     for thread in Path("/proc/self/task").iterdir():
-        if (number := int(thread.name)) != own:
-            with suppress(OSError):  # it has ended, or a sandbox does not let us
-                os.sched_setscheduler(number, os.SCHED_BATCH, os.sched_param(0))
+        number = int(thread.name)
+        # A process inherits of the thread that began it, which may be one that waits.
+        usual, wanted = os.SCHED_OTHER, os.SCHED_BATCH
+        if number == own:
+            usual, wanted = wanted, usual
+        with suppress(OSError):  # it has ended, or a sandbox does not let us
+            if os.sched_getscheduler(number) == usual:  # else somebody chose otherwise
+                os.sched_setscheduler(number, wanted, os.sched_param(0))
